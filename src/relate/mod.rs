@@ -1,0 +1,4 @@
+//! The evidence graph: from workloads to the buckets, networks, log groups, keys and trails that hold their traces.
+
+pub mod kinds;
+pub mod subject;
