@@ -72,7 +72,7 @@ impl Line {
 pub enum Fact {
     Account(organizations::AccountEntry),
     Listing(Listing),
-    Trail(cloudtrail::Trail),
+    Trail(Box<cloudtrail::Trail>),
     BucketName(s3::BucketName),
     Workload(workload::Workload),
     Bedrock(bedrock::BedrockRegion),

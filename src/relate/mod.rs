@@ -2,13 +2,20 @@
 //!
 //! It says where evidence would be and what the facts there are; whether that is good enough, checks say.
 
+pub mod graph;
+pub mod index;
 pub mod kinds;
 pub mod reach;
 pub mod subject;
 
+mod buckets;
+mod discovery;
+mod groups;
 mod kleene;
 mod location;
 mod modalities;
 mod names;
+mod network;
 mod policy;
 mod selectors;
+mod trails;

@@ -92,6 +92,7 @@ fn find(id: &str) -> Result<&'static Family, Unknown> {
         .find_map(|geo| name.strip_prefix(geo))
         .unwrap_or(name);
     FAMILIES.iter().filter(|f| name.starts_with(f.prefix)).max_by_key(|f| f.prefix.len()).ok_or_else(|| {
-        Unknown::new("cloudwatch:ListMetrics", Why::Undecidable).saying(format!("modalities of model {id} are not known"))
+        Unknown::new("cloudwatch:ListMetrics", Why::Undecidable)
+            .saying(format!("modalities of model {id} are not known"))
     })
 }

@@ -25,9 +25,8 @@ pub(crate) struct Delivery<'a> {
 pub(crate) fn admits_access_logs(document: &str, delivery: &Delivery<'_>) -> Told<bool> {
     let statements = statements(document)?;
     let object = format!("{}/{}", delivery.target_bucket_arn, delivery.target_prefix);
-    let concerns = |s: &Value| {
-        acts_on(s, "s3:PutObject") && of_service(s, "logging.s3.amazonaws.com") && on_resource(s, &object)
-    };
+    let concerns =
+        |s: &Value| acts_on(s, "s3:PutObject") && of_service(s, "logging.s3.amazonaws.com") && on_resource(s, &object);
     let mut allowed = Ok(false);
     for statement in statements.iter().filter(|s| concerns(s)) {
         let applies = conditions_hold(statement, delivery);

@@ -66,11 +66,9 @@ impl References {
             self.buckets.entry(name).or_insert(place);
         }
         self.ai_buckets.extend(other.ai_buckets);
-        for (into, from) in [
-            (&mut self.subnets, other.subnets),
-            (&mut self.log_groups, other.log_groups),
-            (&mut self.keys, other.keys),
-        ] {
+        for (into, from) in
+            [(&mut self.subnets, other.subnets), (&mut self.log_groups, other.log_groups), (&mut self.keys, other.keys)]
+        {
             for (place, names) in from {
                 into.entry(place).or_default().extend(names);
             }

@@ -143,7 +143,10 @@ fn basic_covers(selector: &BasicSelector, resource_type: &str, arn: Option<&str>
         resource.values.iter().any(|value| {
             // `arn:aws:s3` and `arn:aws:s3:::` stand for every bucket, now and later.
             let every = value.split(':').filter(|part| !part.is_empty()).count() <= 3;
-            every || arn.is_some_and(|arn| value.ends_with('/') && arn.starts_with(value.as_str()) || is_prefix_of(value, arn))
+            every
+                || arn.is_some_and(|arn| {
+                    value.ends_with('/') && arn.starts_with(value.as_str()) || is_prefix_of(value, arn)
+                })
         })
     })
 }
