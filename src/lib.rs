@@ -14,6 +14,7 @@ pub mod results;
 // Floor 2: pure judgement.
 pub mod check;
 pub mod gate;
+pub mod assess;
 pub mod relate;
 pub mod role;
 pub mod score;

@@ -4,6 +4,7 @@ mod architecture;
 mod checks;
 mod cli;
 mod config;
+mod estate;
 mod gate;
 mod moto;
 mod report;
