@@ -412,6 +412,21 @@ fn without_a_way_in_there_is_no_verdict() {
     assert!(!out.join("results.json").exists());
 }
 
+#[test]
+fn who_may_not_list_the_organization_audits_one_account() {
+    let granted = role_actions();
+    let alone = granted.iter().filter(|action| !action.starts_with("organizations:") && *action != "sts:AssumeRole");
+    let moto = Moto::start("alone");
+    let accounts = moto.seed("baseline", Iam::Enforced);
+    moto.confine(alone.map(String::as_str));
+    let audit = moto.audit("run", &[]);
+    assert_eq!(audit.results.run.mode, "single_account");
+    assert!(audit.results.run.mode_reason.as_ref().unwrap().contains("denied"), "{:?}", audit.results.run.mode_reason);
+    let assessed: Vec<&AccountId> = audit.results.accounts.iter().map(|account| &account.id).collect();
+    assert_eq!(assessed, [accounts.id("management")]);
+    assert!(audit.read("report.md").contains("organizations:DescribeOrganization"));
+}
+
 // --- other organizations -----------------------------------------------------------------------------------------
 
 #[test]

@@ -3,9 +3,11 @@
 
 Usage:
     python change.py --endpoint-url http://127.0.0.1:5000 allow ACTION...
+    python change.py --endpoint-url http://127.0.0.1:5000 confine ACTION...
     python change.py --endpoint-url http://127.0.0.1:5000 hostile
 
 `allow` lets the audit role of every account, and the auditor, do exactly these actions, and has IAM enforced.
+`confine` lets the auditor do these actions in its own account and assume no role, and has IAM enforced.
 `hostile` gives an account, an endpoint, a training job, log groups and a trail names that are meant to break an
 output, and turns IAM enforcement off.
 """
@@ -91,6 +93,15 @@ def allow(server: MotoServer, actions: list[str]) -> None:
     statements = [{"Effect": "Allow", "Action": listing, "Resource": "*"}] if listing else []
     if "sts:AssumeRole" in own:
         statements.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": enrolled})
+    allow_auditor(management, *statements)
+
+
+def confine(server: MotoServer, actions: list[str]) -> None:
+    management = next(accounts(server))
+    allow_auditor(management, {"Effect": "Allow", "Action": actions, "Resource": "*"})
+
+
+def allow_auditor(management: Account, *statements: dict[str, object]) -> None:
     management.client("iam").put_user_policy(
         UserName=AUDITOR_USER, PolicyName="sweep-organization", PolicyDocument=policy(*statements)
     )
@@ -116,17 +127,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Change a seeded moto server.")
     parser.add_argument("--endpoint-url", required=True, help="where the moto server listens")
     commands = parser.add_subparsers(dest="command", required=True)
-    allowing = commands.add_parser("allow", help="let the audit role do exactly these actions")
-    allowing.add_argument("actions", nargs="+", metavar="ACTION")
+    for name, meaning in (
+        ("allow", "let the audit role do exactly these actions"),
+        ("confine", "let the auditor do these actions in its own account, and enter no other"),
+    ):
+        commands.add_parser(name, help=meaning).add_argument("actions", nargs="+", metavar="ACTION")
     commands.add_parser("hostile", help="add resources and accounts with hostile names")
     arguments = parser.parse_args()
     server = MotoServer(arguments.endpoint_url)
     server.stop_enforcing_iam()
-    if arguments.command == "allow":
-        allow(server, arguments.actions)
-        server.enforce_iam()
-    else:
+    if arguments.command == "hostile":
         name_hostilely(server)
+        return
+    (allow if arguments.command == "allow" else confine)(server, arguments.actions)
+    server.enforce_iam()
 
 
 if __name__ == "__main__":

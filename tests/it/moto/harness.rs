@@ -93,6 +93,12 @@ impl Moto {
         self.run_script("change.py", &args);
     }
 
+    /// Lets the auditor do these actions in its own account, and enter no other; has IAM enforced.
+    pub(super) fn confine<'a>(&self, actions: impl IntoIterator<Item = &'a str>) {
+        let args: Vec<&str> = ["confine"].into_iter().chain(actions).collect();
+        self.run_script("change.py", &args);
+    }
+
     /// Adds accounts and resources with names that are meant to break outputs.
     pub(super) fn add_hostile_names(&self) {
         self.run_script("change.py", &["hostile"]);
