@@ -29,15 +29,17 @@ echo "building locard; the AWS SDK takes some minutes the first time" >&2
 cargo build --quiet --locked --bin locard
 python=$(tests/setup-moto.sh)
 
-port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-url=http://127.0.0.1:$port
-MOTO_EC2_LOAD_DEFAULT_AMIS=false "$python" tests/moto/server.py --port "$port" >"$scratch/moto.log" 2>&1 </dev/null &
+# The system picks a free port, and only moto's own log says which: whatever else listens here is not ours to reset.
+MOTO_EC2_LOAD_DEFAULT_AMIS=false "$python" tests/moto/server.py --port 0 >"$scratch/moto.log" 2>&1 </dev/null &
 moto=$!
-for _ in $(seq 150); do
-  "$python" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "$url/moto-api/data.json" 2>/dev/null >&2 && break
-  kill -0 "$moto" 2>/dev/null || { cat "$scratch/moto.log" >&2; fail "moto stopped at once" "its messages are above"; }
+url=
+for _ in $(seq 300); do
+  url=$(sed -n 's/^ \* Running on \(http:.*\)$/\1/p' "$scratch/moto.log")
+  [ -z "$url" ] || break
+  kill -0 "$moto" 2>/dev/null || break
   sleep 0.2
 done
+[ -n "$url" ] || { cat "$scratch/moto.log" >&2; fail "moto did not start" "its messages are above"; }
 "$python" tests/moto/seed_org.py --endpoint-url "$url" --credentials-file "$scratch/auditor.ini" --enforce-iam \
   >"$scratch/accounts.json" || { tail -n 20 "$scratch/moto.log" >&2; fail "the organization could not be made" "its messages are above"; }
 
@@ -49,4 +51,5 @@ env -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_
   AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1 \
   "$target/debug/locard" audit --endpoint-url "$url" --out "$out" </dev/null || code=$?
 [ "$code" -eq 0 ] || fail "locard audit ended with exit code $code" "its message is above"
+[ -s "$out/report.html" ] || fail "locard audit left no $out/report.html" "its messages are above"
 echo "the report: $PWD/$out/report.html" >&2

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -35,18 +35,17 @@ impl Drop for Moto {
 }
 
 impl Moto {
-    /// Starts a server on a free port; `name` is the test's and its folder's.
+    /// Starts a server on a port the system picks; `name` is the test's and its folder's.
     pub(super) fn start(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto").join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
         }
         fs::create_dir_all(&folder).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = fs::File::create(folder.join("moto.log")).unwrap();
         let server = Command::new(python())
             .arg(script("server.py"))
-            .args(["--port", &port.to_string()])
+            .args(["--port", "0"])
             .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
             .env("MOTO_RECORDER_FILEPATH", folder.join("recording.jsonl"))
             .stdin(Stdio::null())
@@ -54,19 +53,27 @@ impl Moto {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut moto = Self { server, port, folder };
-        moto.wait_until_up();
+        let mut moto = Self { server, port: 0, folder };
+        moto.port = moto.wait_for_port();
         moto
     }
 
-    fn wait_until_up(&mut self) {
+    /// The port as the server's own log tells it: whatever else listens on this machine is not ours to reset.
+    fn wait_for_port(&mut self) -> u16 {
+        let log = self.folder.join("moto.log");
         let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        loop {
+            let text = fs::read_to_string(&log).unwrap();
+            if let Some((_, after)) = text.split_once("Running on http://127.0.0.1:")
+                && let Some((port, _)) = after.split_once('\n')
+            {
+                return port.trim().parse().unwrap();
+            }
             let ended = self.server.try_wait().unwrap();
             assert!(
                 ended.is_none() && began.elapsed() < Duration::from_secs(60),
-                "moto does not listen; see {}",
-                self.folder.join("moto.log").display()
+                "moto does not start; see {}:\n{text}",
+                log.display()
             );
             std::thread::sleep(Duration::from_millis(50));
         }
