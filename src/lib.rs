@@ -12,9 +12,9 @@ pub mod inventory;
 pub mod results;
 
 // Floor 2: pure judgement.
+pub mod assess;
 pub mod check;
 pub mod gate;
-pub mod assess;
 pub mod relate;
 pub mod role;
 pub mod score;

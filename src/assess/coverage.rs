@@ -74,10 +74,7 @@ impl Failures {
 /// Whether somebody asked and AWS did not answer; the other reasons are about facts nobody could ask for.
 fn failed_call(unknown: &Unknown) -> bool {
     !unknown.call.is_empty()
-        && !matches!(
-            unknown.why,
-            Why::NotCollected | Why::Capped | Why::Foreign | Why::NotEntered | Why::Undecidable
-        )
+        && !matches!(unknown.why, Why::NotCollected | Why::Capped | Why::Foreign | Why::NotEntered | Why::Undecidable)
 }
 
 /// Every unknown inside a line, wherever its fact keeps them.

@@ -104,10 +104,8 @@ pub fn assess<E: Send>(
         .iter()
         .map(|account| account_result(input, &entries_of(&judged), account, &failures, &findings, &scored.accounts))
         .collect();
-    let regions: Vec<RegionCoverage> = judged
-        .iter()
-        .filter_map(|j| coverage::regions(&j.graph.account, j.entry.as_ref().ok()?))
-        .collect();
+    let regions: Vec<RegionCoverage> =
+        judged.iter().filter_map(|j| coverage::regions(&j.graph.account, j.entry.as_ref().ok()?)).collect();
     let mut populations: Vec<OpenPopulation> = judged
         .iter()
         .flat_map(|j| &j.graph.open)
@@ -298,12 +296,7 @@ fn scenario_info(scenario: &Scenario) -> ScenarioInfo {
         questions: scenario
             .questions
             .iter()
-            .map(|q| QuestionInfo {
-                id: q.id.clone(),
-                text: q.text.clone(),
-                must_have: q.must_have,
-                plane: q.plane,
-            })
+            .map(|q| QuestionInfo { id: q.id.clone(), text: q.text.clone(), must_have: q.must_have, plane: q.plane })
             .collect(),
     }
 }

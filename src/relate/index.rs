@@ -156,8 +156,18 @@ impl Index {
             access_log_targets: BTreeSet::new(),
             subnet_uses: BTreeMap::new(),
         };
+        // Nothing runs in a closed account, and nobody else can own the names of its buckets.
+        let closed: BTreeSet<&AccountId> = organization
+            .accounts
+            .iter()
+            .filter(|a| a.state.as_deref().is_some_and(|state| state != "ACTIVE"))
+            .map(|a| &a.id)
+            .collect();
         for facts in accounts {
             let facts = facts?;
+            if closed.contains(&facts.account) {
+                continue;
+            }
             let meta = AccountMeta {
                 name: names.get(&facts.account).cloned().flatten(),
                 entry: facts.entry().cloned(),
@@ -174,18 +184,15 @@ impl Index {
         for account in &organization.accounts {
             if !index.accounts.contains_key(&account.id) {
                 let unknown = Unknown::new("sts:AssumeRole", Why::NotEntered).in_account(&account.id);
-                let active = account.state.as_deref().is_none_or(|s| s == "ACTIVE");
-                index.accounts.insert(
-                    account.id.clone(),
-                    AccountMeta {
-                        name: account.name.clone(),
-                        entry: Err(unknown.clone()),
-                        has_ai: Err(unknown.clone()),
-                        trails_listed: Err(unknown.clone()),
-                        // Nothing runs in a closed account; its bucket names are nobody's concern.
-                        buckets_listed: if active { Err(unknown) } else { Ok(()) },
-                    },
-                );
+                let closed = closed.contains(&account.id);
+                let meta = AccountMeta {
+                    name: account.name.clone(),
+                    entry: Err(unknown.clone()),
+                    has_ai: if closed { Ok(false) } else { Err(unknown.clone()) },
+                    trails_listed: if closed { Ok(()) } else { Err(unknown.clone()) },
+                    buckets_listed: if closed { Ok(()) } else { Err(unknown) },
+                };
+                index.accounts.insert(account.id.clone(), meta);
             }
         }
         index.derive();

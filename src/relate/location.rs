@@ -73,3 +73,34 @@ pub(crate) fn aws_owned_name(bucket: &str) -> bool {
     ];
     PREFIXES.iter().any(|prefix| bucket.starts_with(prefix))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_write_a_location() {
+        let at = |text: &str| parse(text).map(|l| (l.bucket, l.prefix));
+        let found = |bucket: &str, prefix: &str| Some((bucket.to_owned(), prefix.to_owned()));
+        assert_eq!(at("s3://data/train/2026"), found("data", "train/2026"));
+        assert_eq!(at("s3://data"), found("data", ""));
+        assert_eq!(at("https://data.s3.eu-west-1.amazonaws.com/m.tgz"), found("data", "m.tgz"));
+        assert_eq!(at("https://dotted.name.s3.amazonaws.com/m"), found("dotted.name", "m"));
+        assert_eq!(at("https://s3.eu-west-1.amazonaws.com/data/m?versionId=1"), found("data", "m"));
+        assert_eq!(at("https://s3-eu-west-1.amazonaws.com/data/m"), found("data", "m"));
+        assert_eq!(at("https://data.s3.cn-north-1.amazonaws.com.cn/m"), found("data", "m"));
+        assert_eq!(at("arn:aws-cn:s3:::data/prefix"), found("data", "prefix"));
+        assert_eq!(at("data-bucket"), found("data-bucket", ""));
+        for other in [
+            "",
+            "arn:aws:s3:eu-west-1:111122223333:accesspoint/mine",
+            "https://example.com/data",
+            "file:///data",
+            "s3://",
+            "s3://no bucket/here",
+            "huggingface://model",
+        ] {
+            assert_eq!(at(other), None, "{other}");
+        }
+    }
+}

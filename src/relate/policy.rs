@@ -192,3 +192,67 @@ fn only_exempts_principals(statement: &Value) -> bool {
             })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admits(statements: serde_json::Value) -> Told<bool> {
+        let delivery = Delivery {
+            source_bucket_arn: "arn:aws:s3:::data",
+            source_account: "111122223333",
+            target_bucket_arn: "arn:aws:s3:::logs",
+            target_prefix: "data/",
+        };
+        admits_access_logs(&serde_json::json!({"Statement": statements}).to_string(), &delivery)
+    }
+
+    fn allow(condition: serde_json::Value, resource: &str) -> serde_json::Value {
+        serde_json::json!({"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Action": "s3:PutObject", "Resource": resource, "Condition": condition})
+    }
+
+    #[test]
+    fn who_may_deliver_access_logs() {
+        use serde_json::json;
+        assert_eq!(admits(json!([allow(json!({}), "arn:aws:s3:::logs/*")])), Ok(true));
+        assert_eq!(admits(json!(allow(json!({}), "arn:aws:s3:::logs/data/*"))), Ok(true), "one statement is no list");
+        assert_eq!(admits(json!([allow(json!({}), "arn:aws:s3:::logs/other/*")])), Ok(false));
+        assert_eq!(admits(json!([allow(json!({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::da*"}}), "*")])), Ok(true));
+        assert_eq!(admits(json!([allow(json!({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::x"}}), "*")])), Ok(false));
+        assert_eq!(admits(json!([allow(json!({"StringEquals": {"aws:SourceAccount": "9"}}), "*")])), Ok(false));
+        assert!(admits(json!([allow(json!({"StringEquals": {"aws:SourceVpce": "v"}}), "*")])).is_err());
+        let tls = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::logs/*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}}});
+        assert_eq!(admits(json!([allow(json!({}), "*"), tls])), Ok(true), "log delivery comes over TLS");
+        let all = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:Put*", "Resource": "*"});
+        assert_eq!(admits(json!([allow(json!({}), "*"), all])), Ok(false));
+        let keys = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*",
+            "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}});
+        assert!(admits(json!([allow(json!({}), "*"), keys])).is_err(), "a header we cannot know");
+        assert!(
+            admits_access_logs(
+                "not json",
+                &Delivery { source_bucket_arn: "", source_account: "", target_bucket_arn: "", target_prefix: "" }
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn who_may_delete() {
+        let denies = |statement: serde_json::Value| {
+            denies_deletion(&serde_json::json!({"Statement": [statement]}).to_string(), "arn:aws:s3:::logs")
+        };
+        let deny = |action: serde_json::Value, condition: serde_json::Value| {
+            serde_json::json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": action,
+                "Resource": "arn:aws:s3:::logs/*", "Condition": condition})
+        };
+        use serde_json::json;
+        let but_one = json!({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::1:role/janitor"}});
+        assert_eq!(denies(deny(json!("s3:Delete*"), but_one.clone())), Ok(true));
+        assert_eq!(denies(deny(json!(["s3:DeleteObject"]), but_one)), Ok(false), "versions may still go");
+        assert_eq!(denies(deny(json!("s3:*"), json!({"Bool": {"aws:SecureTransport": "false"}}))), Ok(false));
+        assert_eq!(denies(deny(json!("s3:Delete*"), json!({"StringEquals": {"aws:PrincipalArn": "x"}}))), Ok(false));
+    }
+}

@@ -215,3 +215,82 @@ fn event_source(resource_type: &str) -> &'static str {
         _ => "bedrock.amazonaws.com",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::cloudtrail::DataResource;
+
+    fn field(name: &str, set: impl Fn(&mut FieldSelector)) -> FieldSelector {
+        let mut field = FieldSelector { field: name.into(), ..FieldSelector::default() };
+        set(&mut field);
+        field
+    }
+
+    fn equals(name: &str, value: &str) -> FieldSelector {
+        field(name, |f| f.equals = vec![value.into()])
+    }
+
+    fn advanced(fields: Vec<FieldSelector>) -> Selectors {
+        Selectors::Advanced(vec![AdvancedSelector { name: None, fields }])
+    }
+
+    fn objects(narrowing: Vec<FieldSelector>, arn: &str) -> (bool, bool) {
+        let mut fields = vec![equals("eventCategory", "Data"), equals("resources.type", "AWS::S3::Object")];
+        fields.extend(narrowing);
+        let both = data(&advanced(fields), "AWS::S3::Object", &[arn.to_owned()]);
+        (both.read, both.write)
+    }
+
+    #[test]
+    fn narrowed_data_selectors() {
+        let arn = "arn:aws:s3:::data/train";
+        let starts = |v: &str| field("resources.ARN", |f| f.starts_with = vec![v.into()]);
+        let not = |v: &str| field("resources.ARN", |f| f.not_starts_with = vec![v.into()]);
+        assert_eq!(objects(vec![], arn), (true, true));
+        assert_eq!(objects(vec![starts("arn:aws:s3:::data/")], arn), (true, true));
+        assert_eq!(objects(vec![starts("arn:aws:s3:::data/train/2026")], arn), (false, false), "narrower than the use");
+        assert_eq!(objects(vec![starts("arn:aws:s3:::data-other/")], arn), (false, false), "a name is no prefix");
+        assert_eq!(objects(vec![not("arn:aws:s3:::logs/")], arn), (true, true));
+        assert_eq!(objects(vec![not("arn:aws:s3:::data/train/raw")], arn), (false, false), "part of it is left out");
+        assert_eq!(objects(vec![equals("readOnly", "true")], arn), (true, false));
+        assert_eq!(objects(vec![equals("eventName", "GetObject")], arn), (false, false));
+        assert_eq!(objects(vec![equals("eventSource", "s3.amazonaws.com")], arn), (true, true));
+    }
+
+    #[test]
+    fn basic_data_selectors() {
+        let with = |value: &str, arn: &str| {
+            let resource = DataResource { resource_type: "AWS::S3::Object".into(), values: vec![value.into()] };
+            let selector = BasicSelector {
+                read_write_type: None,
+                management_events: Some(false),
+                excluded_management_sources: Vec::new(),
+                data_resources: vec![resource],
+            };
+            data(&Selectors::Basic(vec![selector]), "AWS::S3::Object", &[arn.to_owned()]).read
+        };
+        assert!(with("arn:aws:s3", "arn:aws:s3:::data/"));
+        assert!(with("arn:aws:s3:::", "arn:aws:s3:::data/"));
+        assert!(with("arn:aws:s3:::data/", "arn:aws:s3:::data/train"));
+        assert!(with("arn:aws:s3:::data/train", "arn:aws:s3:::data/train/x"));
+        assert!(!with("arn:aws:s3:::data/train", "arn:aws:s3:::data/"));
+        assert!(!with("arn:aws:s3:::logs/", "arn:aws:s3:::logs-archive/"));
+    }
+
+    #[test]
+    fn management_selectors() {
+        let of = |fields| management(&advanced(fields));
+        let all = of(vec![equals("eventCategory", "Management")]);
+        assert!(all.read && all.write && all.excluded.is_empty());
+        let no_kms = of(vec![
+            equals("eventCategory", "Management"),
+            field("eventSource", |f| f.not_equals = vec!["kms.amazonaws.com".into()]),
+        ]);
+        assert!(no_kms.read && no_kms.excluded.contains("kms.amazonaws.com"));
+        let only = of(vec![equals("eventCategory", "Management"), equals("eventSource", "iam.amazonaws.com")]);
+        assert!(!only.read && !only.write, "one service is not management events");
+        let data_only = of(vec![equals("eventCategory", "Data"), equals("resources.type", "AWS::S3::Object")]);
+        assert!(!data_only.read && !data_only.write);
+    }
+}

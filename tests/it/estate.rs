@@ -52,12 +52,25 @@ pub(crate) fn denied(call: &str) -> Unknown {
 }
 
 const LISTINGS: &[&str] = &[
-    "sagemaker:ListEndpoints", "sagemaker:ListModels", "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs",
-    "sagemaker:ListTransformJobs", "sagemaker:ListHyperParameterTuningJobs", "sagemaker:ListAutoMLJobs",
-    "sagemaker:ListNotebookInstances", "sagemaker:ListDomains", "sagemaker:ListFeatureGroups",
-    "bedrock:ListModelCustomizationJobs", "bedrock:ListImportedModels", "bedrock:ListModelInvocationJobs",
-    "bedrock:ListEvaluationJobs", "bedrock:ListGuardrails", "bedrock-agent:ListAgents",
-    "bedrock-agent:ListKnowledgeBases", "bedrock-agent:ListFlows", "cloudtrail:DescribeTrails",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "sagemaker:ListTrainingJobs",
+    "sagemaker:ListProcessingJobs",
+    "sagemaker:ListTransformJobs",
+    "sagemaker:ListHyperParameterTuningJobs",
+    "sagemaker:ListAutoMLJobs",
+    "sagemaker:ListNotebookInstances",
+    "sagemaker:ListDomains",
+    "sagemaker:ListFeatureGroups",
+    "bedrock:ListModelCustomizationJobs",
+    "bedrock:ListImportedModels",
+    "bedrock:ListModelInvocationJobs",
+    "bedrock:ListEvaluationJobs",
+    "bedrock:ListGuardrails",
+    "bedrock-agent:ListAgents",
+    "bedrock-agent:ListKnowledgeBases",
+    "bedrock-agent:ListFlows",
+    "cloudtrail:DescribeTrails",
     "ec2:DescribeFlowLogs",
 ];
 
@@ -108,7 +121,13 @@ impl Estate {
                 mantle_metrics: Ok(false),
             };
             let id = format!("bedrock-invocation-logging:{account}:{region}");
-            self.add(account, Some(region), &id, "bedrock:GetModelInvocationLoggingConfiguration", Fact::Bedrock(bedrock));
+            self.add(
+                account,
+                Some(region),
+                &id,
+                "bedrock:GetModelInvocationLoggingConfiguration",
+                Fact::Bedrock(bedrock),
+            );
         }
     }
 
@@ -672,9 +691,12 @@ fn lifecycle_rules_cut_retention_only_where_they_meet_the_prefix() {
     let unlocked = |e: &mut Estate, rule: LifecycleRule| {
         e.edit_bucket("prod-access-logs", |b| b.lifecycle = Observed::Known(vec![rule.clone()]));
     };
-    expect(&["fail access-log-bucket-mutable prod-access-logs", "fail access-log-bucket-short-lived prod-access-logs"], |e| {
-        unlocked(e, rule("prod-models/", 7));
-    });
+    expect(
+        &["fail access-log-bucket-mutable prod-access-logs", "fail access-log-bucket-short-lived prod-access-logs"],
+        |e| {
+            unlocked(e, rule("prod-models/", 7));
+        },
+    );
     expect(&[], |e| unlocked(e, rule("elsewhere/", 7)));
     expect(&[], |e| unlocked(e, LifecycleRule { enabled: false, ..rule("", 7) }));
     let gaps = gaps_of(|e| unlocked(e, LifecycleRule { tag_or_size_filter: true, ..rule("", 7) }));
@@ -698,13 +720,18 @@ fn data_capture_must_run_whole() {
     });
     assert!(gaps.contains(&"unknown endpoint-capture-incomplete ranking".to_owned()), "{gaps:#?}");
     assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
-    let gaps = gaps_of(|e| e.edit_endpoint(|e| {
-        if let Ok(config) = &mut e.config {
-            config.variants[0].serverless = true;
-        }
-        e.live_capture = Observed::Absent;
-    }));
-    assert!(!gaps.iter().any(|g| g.contains("endpoint-capture-incomplete")), "AWS cannot capture serverless: {gaps:#?}");
+    let gaps = gaps_of(|e| {
+        e.edit_endpoint(|e| {
+            if let Ok(config) = &mut e.config {
+                config.variants[0].serverless = true;
+            }
+            e.live_capture = Observed::Absent;
+        })
+    });
+    assert!(
+        !gaps.iter().any(|g| g.contains("endpoint-capture-incomplete")),
+        "AWS cannot capture serverless: {gaps:#?}"
+    );
 }
 
 #[test]
@@ -804,9 +831,11 @@ fn invocation_logging_must_be_whole_and_arrive() {
             }
         });
     });
-    let gaps = gaps_of(|e| e.edit_bedrock(|b| {
-        b.logging = Observed::Unknown(denied("bedrock:GetModelInvocationLoggingConfiguration"));
-    }));
+    let gaps = gaps_of(|e| {
+        e.edit_bedrock(|b| {
+            b.logging = Observed::Unknown(denied("bedrock:GetModelInvocationLoggingConfiguration"));
+        })
+    });
     assert!(gaps.contains(&"unknown bedrock-invocations-unlogged us-east-1".to_owned()), "{gaps:#?}");
     assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
 }
