@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::finding::Source;
-use crate::inventory::s3::{Bucket, LifecycleRule};
+use crate::inventory::s3::{Bucket, LifecycleRule, ReplicationRule};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
 use super::index::{Held, Index, Owner, Seen, Use};
-use super::kinds::{AccessLogView, AiBucket, BucketSink, EvidenceBucket};
+use super::kinds::{AccessLogView, AiBucket, BucketSink, EvidenceBucket, LockView};
 use super::kleene::{all, any, not, possible};
 use super::location::meet;
 use super::policy;
@@ -305,12 +305,10 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
             Some(document) => policy::denies_deletion(document, index.bucket_id(name).as_str()),
             None => Ok(false),
         }),
-        replicated_to_locked: told(&|b| {
-            replicas(b, &prefixes, |copy| {
-                let copy = index.bucket(copy)?;
-                Ok(copy.fact.object_lock.get()?.is_some_and(|l| l.default_retention.is_some()))
-            })
-        }),
+        replica_lock: match &details {
+            Ok(seen) => Observed::from_told(replica_lock(index, &seen.fact, &prefixes)),
+            Err(unknown) => Observed::Unknown(unknown.clone()),
+        },
         other_account: any([
             owned_apart,
             told(&|b| {
@@ -335,15 +333,49 @@ fn versioned(bucket: &Bucket) -> Told<bool> {
 fn replicas(bucket: &Bucket, prefixes: &BTreeSet<&str>, good: impl Fn(&str) -> Told<bool>) -> Told<bool> {
     let Some(rules) = bucket.replication.get()? else { return Ok(false) };
     all(prefixes.iter().map(|prefix| {
-        any(rules.iter().filter(|r| r.enabled && prefix.starts_with(r.prefix.as_str())).map(|rule| {
-            let whole = if rule.tag_filter {
-                Err(Unknown::new("s3:GetBucketReplication", Why::Undecidable)
-                    .saying("a tag decides what is replicated"))
-            } else {
-                Ok(true)
-            };
-            all([whole, good(&rule.bucket)])
-        }))
+        any(rules
+            .iter()
+            .filter(|r| r.enabled && prefix.starts_with(r.prefix.as_str()))
+            .map(|rule| all([whole(rule), good(&rule.bucket)])))
+    }))
+}
+
+/// Whether a replication rule takes in every object of its prefix.
+fn whole(rule: &ReplicationRule) -> Told<bool> {
+    if rule.tag_filter {
+        Err(Unknown::new("s3:GetBucketReplication", Why::Undecidable).saying("a tag decides what is replicated"))
+    } else {
+        Ok(true)
+    }
+}
+
+/// The weakest default retention that copies of the prefixes get, of each prefix the copy locked longest; none = a
+/// prefix has no locked copy. A rule that cannot be followed may lead to a stronger lock, so it leaves all unknown.
+fn replica_lock(index: &Index, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<LockView>> {
+    let Some(rules) = bucket.replication.get()? else { return Ok(None) };
+    let lock = |rule: &ReplicationRule| -> Told<Option<LockView>> {
+        let copy = index.bucket(&rule.bucket)?;
+        let Some(retention) = copy.fact.object_lock.get()?.and_then(|l| l.default_retention.as_ref()) else {
+            return Ok(None);
+        };
+        whole(rule)?;
+        Ok(Some(LockView { mode: retention.mode.clone(), days: i64::from(retention.days) }))
+    };
+    let copies: Vec<Told<Option<LockView>>> = prefixes
+        .iter()
+        .map(|prefix| {
+            let rules = rules.iter().filter(|r| r.enabled && prefix.starts_with(r.prefix.as_str()));
+            let locks = rules.map(lock).collect::<Told<Vec<_>>>()?;
+            Ok(locks.into_iter().flatten().max_by_key(|lock| (lock.days, lock.mode == "COMPLIANCE")))
+        })
+        .collect();
+    if copies.iter().any(|copy| matches!(copy, Ok(None))) {
+        return Ok(None);
+    }
+    let locks = copies.into_iter().collect::<Told<Vec<_>>>()?;
+    Ok(locks.into_iter().flatten().reduce(|a, b| LockView {
+        mode: if a.mode == "COMPLIANCE" { b.mode } else { a.mode },
+        days: a.days.min(b.days),
     }))
 }
 
