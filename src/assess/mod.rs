@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use crate::check::{self, CheckSet};
+use crate::check::{CheckSet, evaluate};
 use crate::config::Config;
 use crate::finding::{Finding, Status, Truth};
+use crate::gate;
 use crate::inventory::AccountFacts;
 use crate::inventory::organizations::{Account, AccountEntry, Organization};
 use crate::inventory::snapshot::Manifest;
@@ -23,8 +24,8 @@ use crate::relate::graph;
 use crate::relate::index::Index;
 use crate::relate::subject::AccountGraph;
 use crate::results::{
-    AccountResult, AccountStatus, ConfigView, Coverage, OpenPopulation, QuestionInfo, RegionCoverage, Results, Run,
-    SCHEMA_VERSION, ScenarioInfo,
+    AccountResult, AccountStatus, CheckInfo, ConfigView, Coverage, OpenPopulation, QuestionInfo, RegionCoverage,
+    Results, Run, SCHEMA_VERSION, ScenarioInfo,
 };
 use crate::score::scenarios::Scenario;
 use crate::score::{self, AccountInput, AccountScore};
@@ -67,6 +68,10 @@ pub fn assess<E: Send>(
     for (check, count) in judged.iter().flat_map(|j| &j.not_applicable) {
         *not_applicable.entry(check.clone()).or_insert(0) += count;
     }
+    let mut failures = coverage::Failures::default();
+    for judged in &mut judged {
+        failures.merge(std::mem::take(&mut judged.failures));
+    }
     let exceptions = exceptions::apply(&input.config.exceptions, &mut findings, input.as_of);
 
     let entries: BTreeMap<&AccountId, &Judged> = judged.iter().map(|j| (&j.graph.account, j)).collect();
@@ -82,7 +87,7 @@ pub fn assess<E: Send>(
         .filter(|j| j.entry.as_ref().is_ok_and(|entry| entry.session.is_ok() && entry.workloads))
         .map(|j| AccountInput::from(&j.graph))
         .collect();
-    let checks = input.checks.infos();
+    let checks: Vec<CheckInfo> = input.checks.checks.iter().map(|check| check.info()).collect();
     let scored = score::score(score::Input {
         accounts: &scored_accounts,
         findings: &findings,
@@ -94,15 +99,11 @@ pub fn assess<E: Send>(
         as_of: input.as_of,
     });
 
-    let mut failures = coverage::Failures::default();
-    for judged in &mut judged {
-        failures.merge(std::mem::take(&mut judged.failures));
-    }
     let account_results: Vec<AccountResult> = input
         .organization
         .accounts
         .iter()
-        .map(|account| account_result(input, &entries_of(&judged), account, &failures, &findings, &scored.accounts))
+        .map(|account| account_result(input, &entries, account, &failures, &findings, &scored.accounts))
         .collect();
     let regions: Vec<RegionCoverage> =
         judged.iter().filter_map(|j| coverage::regions(&j.graph.account, j.entry.as_ref().ok()?)).collect();
@@ -128,7 +129,7 @@ pub fn assess<E: Send>(
         accounts: account_results,
         checks,
         coverage: Coverage {
-            share: score::coverage(&findings, unentered.len(), scored_accounts.len()),
+            share: gate::coverage(&findings, scored_accounts.len() as u64, unentered.len() as u64),
             denied,
             failed,
             regions,
@@ -157,17 +158,13 @@ struct Judged {
 
 fn judge(input: &Input<'_>, index: &Index, partition: &Partition, facts: &AccountFacts) -> Judged {
     let mut graph = graph::account(index, facts);
-    let check::Judged { findings, not_applicable } =
-        check::evaluate(input.checks, &graph, &input.config.requirements, partition);
+    let evaluate::Judged { findings, not_applicable } =
+        evaluate::evaluate(input.checks, &graph, &input.config.requirements, partition);
     // Findings hold what matters of them; a thousand accounts' resources need not stay in memory.
     graph.resources = Vec::new();
     let mut failures = coverage::Failures::default();
     failures.add(facts);
     Judged { graph, entry: facts.entry().cloned(), findings, not_applicable, failures }
-}
-
-fn entries_of(judged: &[Judged]) -> BTreeMap<&AccountId, &Judged> {
-    judged.iter().map(|j| (&j.graph.account, j)).collect()
 }
 
 fn partition(manifest: &Manifest) -> Partition {
@@ -276,7 +273,7 @@ fn run(input: &Input<'_>) -> Run {
         clock_skew_seconds: manifest.clock_skew_seconds,
         partial: !partial_reasons.is_empty(),
         partial_reasons,
-        replaced_checks: input.checks.replaced(),
+        replaced_checks: input.checks.replaced.clone(),
     }
 }
 

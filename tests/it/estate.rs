@@ -529,7 +529,7 @@ impl Estate {
         let partition = Partition::from("aws");
         self.graphs()
             .iter()
-            .flat_map(|graph| check::evaluate(&checks, graph, &Requirements::default(), &partition).findings)
+            .flat_map(|graph| check::evaluate::evaluate(&checks, graph, &Requirements::default(), &partition).findings)
             .collect()
     }
 
