@@ -69,6 +69,11 @@ impl Scope {
         }
     }
 
+    /// The evidence session in another region of the account, for what is told only there.
+    pub(crate) fn evidence_in(&self, region: &Region) -> Access {
+        self.entry.access(Session::Evidence, region)
+    }
+
     /// Runs one call. `call` is `service:Operation` of the table of operations, `request` what its builder's `send`
     /// returned. An error becomes an unknown with account and region.
     pub(crate) async fn ask<T, E>(
@@ -100,6 +105,7 @@ impl Scope {
             panic!("internal error: {call} is not on the list of operations");
         };
         self.entry.ready(operation.session).await.map_err(|unknown| unknown.in_region(&self.region))?;
+        let _turn = self.entry.turn().await;
         // An SDK future is large; on the heap it does not swell those of the collectors.
         let outcome = Box::pin(request).await;
         let read = || Read { call: call.to_owned(), at: now() };
