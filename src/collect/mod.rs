@@ -6,3 +6,18 @@ pub mod organizations;
 pub mod progress;
 pub mod runner;
 pub(crate) mod scope;
+
+// What the collectors share.
+mod listing;
+mod workloads;
+
+// One file a service.
+pub(crate) mod bedrock;
+pub(crate) mod bedrockagent;
+pub(crate) mod cloudtrail;
+pub(crate) mod cloudwatch;
+pub(crate) mod ec2;
+pub(crate) mod kms;
+pub(crate) mod logs;
+pub(crate) mod s3;
+pub(crate) mod sagemaker;

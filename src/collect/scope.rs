@@ -69,6 +69,11 @@ impl Scope {
         }
     }
 
+    /// The evidence session in another region of the account, for what is told only there.
+    pub(crate) fn evidence_in(&self, region: &Region) -> Access {
+        self.entry.access(Session::Evidence, region)
+    }
+
     /// Runs one call. `call` is `service:Operation` of the table of operations, `request` what its builder's `send`
     /// returned. An error becomes an unknown with account and region.
     pub(crate) async fn ask<T, E>(
