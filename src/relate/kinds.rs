@@ -10,6 +10,7 @@ use crate::model::value::{Judged, Type};
 use crate::record;
 
 /// A kind: its name in checks, what it is, and its type.
+#[derive(Debug)]
 pub struct Kind {
     pub name: &'static str,
     pub doc: &'static str,
