@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::args::Global;
-use crate::cli::exit::{Exit, Refused, visible};
+use crate::cli::exit::{Exit, visible};
 use crate::cli::{out, pipeline};
 use crate::config::Gate;
 use crate::gate;
@@ -25,8 +25,7 @@ pub fn run(global: &Global, args: GateArgs) -> anyhow::Result<Exit> {
     let mut wanted = global.config()?.gate;
     wanted.min_score = args.min_score.or(wanted.min_score);
     if !asks(&wanted) {
-        let help = "give --min-score, or set min_score, fail_on or min_coverage under `gate` in the configuration";
-        return Err(Refused::usage("the gate asks for nothing", help));
+        out::say("warning: the gate asks for nothing: give --min-score, or set `gate` in the configuration\n");
     }
     let results = pipeline::results(&args.run)?;
     let result = gate::judge(&results, &wanted);

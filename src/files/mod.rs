@@ -9,7 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::inventory::Line;
-use crate::results::{Results, SCHEMA_VERSION};
 
 pub use read::SnapshotReader;
 pub use write::{Ending, SnapshotWriter};
@@ -166,27 +165,6 @@ pub fn write_run(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileError> 
     disk::replace(dir, name, disk::Privacy::Shared, |file| std::io::Write::write_all(file, bytes)).map(|_| ())
 }
 
-/// The results of a run: of its folder, or of the file itself.
-///
-/// # Errors
-/// There are none, they are damaged, or a newer locard wrote them.
-pub fn read_results(run: &Path) -> Result<Results, FileError> {
-    let path = if run.is_dir() { run.join(RESULTS) } else { run.to_path_buf() };
-    let bytes = fs::read(&path).map_err(|e| FileError::new("read", &path, e))?;
-    let version: VersionOnly = serde_json::from_slice(&bytes).map_err(|e| FileError::new("read", &path, e))?;
-    let major = |version: &str| version.split('.').next().and_then(|n| n.parse::<u32>().ok());
-    if major(&version.schema_version) != major(SCHEMA_VERSION) {
-        let message = format!("it has schema version {}, this locard reads {SCHEMA_VERSION}", version.schema_version);
-        return Err(FileError::new("read", &path, message));
-    }
-    serde_json::from_slice(&bytes).map_err(|e| FileError::new("read", &path, e))
-}
-
-#[derive(serde::Deserialize)]
-struct VersionOnly {
-    schema_version: String,
-}
-
 /// A file of a folder of checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
@@ -228,6 +206,14 @@ fn read_checks(dir: &Path, depth: usize, found: &mut Vec<SourceFile>) -> Result<
         }
     }
     Ok(())
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// It is not there, or not readable.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(|e| FileError::new("read", path, e))
 }
 
 /// A file people write, such as the configuration.
