@@ -120,7 +120,7 @@ async fn collect(
         }
     });
     let say: fn(&str) = if global.quiet { |_| {} } else { |text| out::say(&format!("{}\n", visible(text))) };
-    let progress = if global.no_progress || global.quiet { Progress::without_bar(say) } else { Progress::new(say) };
+    let progress = Progress::new(!global.no_progress && !global.quiet && out::is_watched(), say);
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
     let sink = Arc::new(Disk(Arc::clone(&writer)));
     let outcome = collection.run(&run_id, as_of, sink, Arc::new(progress)).await.map_err(explained)?;

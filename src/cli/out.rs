@@ -14,6 +14,13 @@ pub(super) fn stderr_takes_colour() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
+/// Whether somebody looks at stderr: a terminal, and not one that a CI system pretends.
+#[cfg(feature = "aws")]
+pub(super) fn is_watched() -> bool {
+    use std::io::IsTerminal;
+    io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+}
+
 /// Prints a result, styles as far as stdout takes them. Nobody reading any more is no failure: the command goes on to
 /// its own exit code.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
