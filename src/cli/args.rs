@@ -17,7 +17,7 @@ const CHECKS: &str = "Checks";
 const DEFAULT_CONFIG: &str = "locard.yaml";
 
 #[derive(Args)]
-pub struct Global {
+pub(super) struct Global {
     /// Configuration; default: locard.yaml, if there is one
     #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Global {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
+pub(super) enum Colour {
     Auto,
     Always,
     Never,
@@ -44,7 +44,7 @@ pub enum Colour {
 
 impl Colour {
     /// Decides for every stream written through `anstream`.
-    pub fn write_global(self) {
+    pub(super) fn write_global(self) {
         match self {
             Self::Auto => anstream::ColorChoice::Auto,
             Self::Always => anstream::ColorChoice::Always,
@@ -59,7 +59,7 @@ impl Global {
     ///
     /// # Errors
     /// The file named is not there, or anything in it is wrong.
-    pub fn config(&self) -> anyhow::Result<Config> {
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
         let default = Path::new(DEFAULT_CONFIG);
         let path = match &self.config {
             Some(path) => path.as_path(),
@@ -72,13 +72,13 @@ impl Global {
 }
 
 /// A file that an argument names and that cannot be read is wrong usage.
-pub fn unreadable(error: &files::FileError, help: &str) -> anyhow::Error {
+pub(super) fn unreadable(error: &files::FileError, help: &str) -> anyhow::Error {
     Refused::usage(format!("{error}: {}", error.source), help)
 }
 
 /// What to judge with.
 #[derive(Args)]
-pub struct Rules {
+pub(super) struct Rules {
     /// Judge by this check only; repeatable
     #[arg(long = "check", value_name = "ID", help_heading = CHECKS)]
     pub only: Vec<String>,
@@ -89,7 +89,7 @@ pub struct Rules {
 
 /// Where results go.
 #[derive(Args)]
-pub struct Output {
+pub(super) struct Output {
     /// Reports to write besides results.json: html, markdown; default both
     #[arg(long = "format", value_name = "FORMAT", value_parser = Format::parse, help_heading = RESULT)]
     pub formats: Vec<Format>,
@@ -97,7 +97,7 @@ pub struct Output {
 
 impl Output {
     /// The reports to write.
-    pub fn formats(&self) -> Vec<Format> {
+    pub(super) fn formats(&self) -> Vec<Format> {
         if self.formats.is_empty() { vec![Format::Html, Format::Markdown] } else { self.formats.clone() }
     }
 }

@@ -12,7 +12,7 @@ use crate::config;
 
 #[derive(Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct ChecksArgs {
+pub(super) struct ChecksArgs {
     #[command(subcommand)]
     command: ChecksCommand,
 }
@@ -81,7 +81,7 @@ enum Of {
     Config,
 }
 
-pub fn run(args: ChecksArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: ChecksArgs) -> anyhow::Result<Exit> {
     match args.command {
         ChecksCommand::List(args) => list(args),
         ChecksCommand::Show(args) => show(args),
@@ -92,7 +92,7 @@ pub fn run(args: ChecksArgs) -> anyhow::Result<Exit> {
 }
 
 fn load(dirs: Vec<PathBuf>) -> anyhow::Result<CheckSet> {
-    Ok(pipeline::checks(&Rules { only: Vec::new(), dirs })?.checks)
+    Ok(pipeline::rules(&Rules { only: Vec::new(), dirs })?.checks)
 }
 
 fn list(args: ListArgs) -> anyhow::Result<Exit> {
@@ -152,7 +152,12 @@ fn test(args: TestArgs) -> anyhow::Result<Exit> {
             ))?;
         }
     }
-    out::print(&format!("{} checks, {} cases passed, {} failed\n", report.checks.len(), report.passed(), report.failed()))?;
+    out::print(&format!(
+        "{} checks, {} cases passed, {} failed\n",
+        report.checks.len(),
+        report.passed(),
+        report.failed()
+    ))?;
     if report.failed() == 0 {
         return Ok(Exit::Done);
     }

@@ -11,7 +11,7 @@ use crate::files::{MANIFEST, RESULTS, SNAPSHOT, SnapshotReader};
 use crate::model::time::Timestamp;
 
 #[derive(Args)]
-pub struct EvaluateArgs {
+pub(super) struct EvaluateArgs {
     /// Folder of the snapshot, or of the run that left it
     #[arg(value_name = "SNAPSHOT")]
     snapshot: PathBuf,
@@ -33,14 +33,14 @@ pub struct EvaluateArgs {
     expect_digest: Option<String>,
 }
 
-pub fn run(global: &Global, args: EvaluateArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: EvaluateArgs) -> anyhow::Result<Exit> {
     let config = global.config()?;
-    let checks = pipeline::checks(&args.rules)?;
+    let rules = pipeline::rules(&args.rules)?;
     let reader = SnapshotReader::open(&snapshot_in(&args.snapshot), args.expect_digest.as_deref())?;
     if !args.force {
         keep_other_run(&args.out, &reader)?;
     }
-    let results = pipeline::judge(&reader, &checks, &config, args.as_of)?;
+    let results = pipeline::judge(&reader, &rules, &config, args.as_of)?;
     pipeline::conclude(results, &config, &args.out, &args.output, global)
 }
 

@@ -151,7 +151,8 @@ fn help(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 /// The text with control and direction-changing characters escaped; line breaks stay.
 pub fn visible(text: &str) -> String {
     let hidden = |c: char| {
-        (c.is_control() && c != '\n') || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if hidden(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }

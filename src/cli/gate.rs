@@ -12,7 +12,7 @@ use crate::gate;
 use crate::results::{GateResult, GateVerdict};
 
 #[derive(Args)]
-pub struct GateArgs {
+pub(super) struct GateArgs {
     /// Folder of a run, or its results.json
     #[arg(value_name = "RUN")]
     run: PathBuf,
@@ -21,7 +21,7 @@ pub struct GateArgs {
     min_score: Option<f64>,
 }
 
-pub fn run(global: &Global, args: GateArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: GateArgs) -> anyhow::Result<Exit> {
     let mut wanted = global.config()?.gate;
     wanted.min_score = args.min_score.or(wanted.min_score);
     if !asks(&wanted) {
@@ -41,12 +41,12 @@ fn score(text: &str) -> Result<f64, String> {
 }
 
 /// Whether a gate has any condition.
-pub fn asks(gate: &Gate) -> bool {
+pub(super) fn asks(gate: &Gate) -> bool {
     gate.min_score.is_some() || gate.fail_on.is_some() || gate.min_coverage.is_some() || !gate.allow_replaced_checks
 }
 
 /// What a gate's verdict ends the process with.
-pub fn exit_of(result: &GateResult) -> Exit {
+pub(super) fn exit_of(result: &GateResult) -> Exit {
     match result.verdict {
         GateVerdict::Passed => Exit::Done,
         GateVerdict::Failed => Exit::GateFailed,
@@ -55,14 +55,15 @@ pub fn exit_of(result: &GateResult) -> Exit {
 }
 
 /// Every condition with what was wanted, what was got and the verdict; then the verdict of all.
-fn text(result: &GateResult, quiet: bool) -> String {
+pub(super) fn text(result: &GateResult, quiet: bool) -> String {
     let verdict = format!("gate {}\n", result.verdict.word());
     if quiet {
         return verdict;
     }
     let header = ["condition".to_owned(), "wanted".to_owned(), "got".to_owned(), "verdict".to_owned()];
     let rows = result.conditions.iter().map(|c| [&c.name, &c.wanted, &c.got].map(|cell| visible(cell)));
-    let rows = rows.zip(&result.conditions).map(|([name, wanted, got], c)| [name, wanted, got, c.verdict.word().into()]);
+    let rows =
+        rows.zip(&result.conditions).map(|([name, wanted, got], c)| [name, wanted, got, c.verdict.word().into()]);
     let rows: Vec<[String; 4]> = std::iter::once(header).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];

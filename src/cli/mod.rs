@@ -3,18 +3,18 @@
 //! What a command does is elsewhere; each `run` reads as the steps it takes.
 
 mod args;
+#[cfg(feature = "aws")]
+mod audit;
 mod checks;
+#[cfg(feature = "aws")]
+mod collect;
 mod evaluate;
 pub mod exit;
 mod gate;
 mod out;
-pub mod pipeline;
+mod pipeline;
 mod report;
 mod role;
-#[cfg(feature = "aws")]
-mod audit;
-#[cfg(feature = "aws")]
-mod collect;
 
 use std::process::ExitCode;
 
@@ -29,7 +29,13 @@ use exit::{Exit, Refused};
 /// locard reads the configuration of an AWS organization through a read-only role, finds its AI workloads, and judges
 /// the evidence they would leave. What could not be read is unknown, never passed nor failed.
 #[derive(Parser)]
-#[command(name = "locard", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "locard",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
@@ -119,11 +125,10 @@ fn start_log(global: &Global) -> anyhow::Result<()> {
     };
     let filter = EnvFilter::try_new(&directives)
         .map_err(|e| Refused::usage(format!("LOCARD_LOG: {e}"), "write it as `warn` or `warn,locard=debug`"))?;
-    let colour = out::stderr_is_terminal() && anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(colour)
+        .with_ansi(out::stderr_takes_colour())
         .with_target(global.verbose > 1)
         .without_time()
         .init();

@@ -10,7 +10,7 @@ use crate::files;
 use crate::report::{self, Format};
 
 #[derive(Args)]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// Folder of a run, or its results.json
     #[arg(value_name = "RUN")]
     run: PathBuf,
@@ -22,7 +22,7 @@ pub struct ReportArgs {
     out: Option<PathBuf>,
 }
 
-pub fn run(args: ReportArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: ReportArgs) -> anyhow::Result<Exit> {
     let results = pipeline::results(&args.run)?;
     let bytes = report::render(&results, args.format)?;
     match args.out.as_deref().map(|path| (path, path.file_name())) {

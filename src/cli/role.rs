@@ -10,7 +10,7 @@ use crate::model::ids::Partition;
 use crate::role::{self, Document, RoleFormat, RoleOptions};
 
 #[derive(Args)]
-pub struct RoleArgs {
+pub(super) struct RoleArgs {
     /// What to write it in
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FormatArg::Json)]
     format: FormatArg,
@@ -45,7 +45,7 @@ enum DocumentArg {
     Caller,
 }
 
-pub fn run(global: &Global, args: RoleArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: RoleArgs) -> anyhow::Result<Exit> {
     let config = global.config()?;
     let options = RoleOptions {
         role: args.role.unwrap_or(config.role),

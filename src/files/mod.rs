@@ -8,10 +8,8 @@ mod write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::inventory::Line;
-
 pub use read::SnapshotReader;
-pub use write::{Ending, SnapshotWriter};
+pub use write::{Ending, SnapshotWriter, vacant};
 
 /// Name of the manifest inside a snapshot.
 pub const MANIFEST: &str = "manifest.json";
@@ -26,30 +24,6 @@ pub const SNAPSHOT: &str = "snapshot";
 
 /// A check file larger than this is not one.
 const MAX_CHECK_BYTES: u64 = 1 << 20;
-
-/// Where collected facts go, file by file; names are relative to the snapshot, with `/`.
-pub trait Sink: Send + Sync {
-    /// Whether the file is complete from an earlier attempt of the same plan.
-    fn done(&self, file: &str) -> bool;
-
-    /// The lines of a file that is done.
-    ///
-    /// # Errors
-    /// It is not done, or not as it was written.
-    fn read(&self, file: &str) -> Result<Vec<Line>, SnapshotError>;
-
-    /// Writes a file whole and then journals it, replacing an earlier one.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    fn write_lines(&self, file: &str, lines: Vec<Line>) -> Result<(), SnapshotError>;
-
-    /// Like [`Sink::write_lines`], for one JSON document.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), SnapshotError>;
-}
 
 /// The first pass's file of an account.
 pub fn inventory_file(account: &crate::model::ids::AccountId) -> String {

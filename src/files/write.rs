@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::files::disk::{self, Privacy};
-use crate::files::{FileError, JOURNAL, MANIFEST, Sink, SnapshotError, read};
+use crate::files::{FileError, JOURNAL, MANIFEST, SnapshotError, read};
 use crate::inventory::Line;
 use crate::inventory::snapshot::{CallCount, JournalEntry, Manifest, Plan, SNAPSHOT_VERSION};
 use crate::model::time::Timestamp;
@@ -51,7 +51,7 @@ impl SnapshotWriter {
     /// The folder holds anything, above all another snapshot; or the disk refuses.
     pub fn create(dir: &Path, plan: &Plan, run_id: &str, as_of: Timestamp) -> Result<Self, SnapshotError> {
         disk::create_private_dir(dir)?;
-        refuse_content(dir)?;
+        vacant(dir)?;
         let first = JournalEntry::Plan {
             digest: plan.digest(),
             run_id: run_id.to_owned(),
@@ -110,23 +110,75 @@ impl SnapshotWriter {
         self.as_of
     }
 
+    /// Whether a file is complete, from this attempt or an interrupted one of the same plan.
+    pub fn done(&self, file: &str) -> bool {
+        self.digest_of(file).is_some()
+    }
+
+    /// The files that are done, by name.
+    pub fn files(&self) -> Vec<String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).done.keys().cloned().collect()
+    }
+
+    /// The lines of a file that is done.
+    ///
+    /// # Errors
+    /// It is not done, or not as it was written.
+    pub fn read(&self, file: &str) -> Result<Vec<Line>, SnapshotError> {
+        let path = self.dir.join(file);
+        let Some(sha256) = self.digest_of(file) else {
+            return Err(SnapshotError::Unreadable { path, line: None, message: "it is not complete".to_owned() });
+        };
+        let bytes = read::verified(&self.dir, file, &sha256)?;
+        read::lines(&path, &bytes)
+    }
+
+    /// Writes a file whole and then journals it, replacing an earlier one. Names are relative to the snapshot, with
+    /// `/`; lines may come in any order.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn write_lines(&self, file: &str, mut lines: Vec<Line>) -> Result<(), SnapshotError> {
+        lines.sort_by(in_order);
+        self.write(file, lines.len() as u64, |out| {
+            let encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
+            let mut buffer = BufWriter::with_capacity(BUFFER, encoder);
+            for line in &lines {
+                serde_json::to_writer(&mut buffer, line)?;
+                buffer.write_all(b"\n")?;
+            }
+            buffer.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
+        })
+    }
+
+    /// Like [`SnapshotWriter::write_lines`], for one JSON document.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), SnapshotError> {
+        self.write(file, 1, |out| {
+            serde_json::to_writer_pretty(&mut *out, value)?;
+            out.write_all(b"\n")
+        })
+    }
+
     /// Seals the snapshot and gives the digest of its manifest.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn finish(self, ending: Ending) -> Result<String, SnapshotError> {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    pub fn finish(&self, ending: Ending) -> Result<String, SnapshotError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let journal = self.dir.join(JOURNAL);
         state.journal.sync_all().map_err(|e| FileError::new("write", &journal, e))?;
-        let mut files = state.done;
+        let mut files = state.done.clone();
         let digest = disk::hash_file(&journal).map_err(|e| FileError::new("read", &journal, e))?;
         files.insert(JOURNAL.to_owned(), digest);
         let manifest = Manifest {
             snapshot_version: SNAPSHOT_VERSION,
             locard_version: env!("CARGO_PKG_VERSION").to_owned(),
-            run_id: self.run_id,
+            run_id: self.run_id.clone(),
             plan_digest: self.plan.digest(),
-            plan: self.plan,
+            plan: self.plan.clone(),
             as_of: self.as_of,
             finished_at: ending.finished_at,
             clock_skew_seconds: ending.clock_skew_seconds,
@@ -138,6 +190,24 @@ impl SnapshotWriter {
             .unwrap_or_else(|e| panic!("internal error: a manifest is plain data: {e}"));
         text.push('\n');
         Ok(disk::replace(&self.dir, MANIFEST, Privacy::Owner, |file| file.write_all(text.as_bytes()))?)
+    }
+
+    /// Removes a snapshot that nothing came of, so that its folder can be used again.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn discard(self) -> Result<(), SnapshotError> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for file in state.done.keys().map(String::as_str).chain([JOURNAL]) {
+            let path = self.dir.join(file);
+            fs::remove_file(&path).map_err(|e| FileError::new("remove", &path, e))?;
+            // Folders go when they are empty, the snapshot's own among them.
+            let mut folder = path.parent();
+            while let Some(dir) = folder.filter(|dir| dir.starts_with(&self.dir) && fs::remove_dir(dir).is_ok()) {
+                folder = dir.parent();
+            }
+        }
+        Ok(())
     }
 
     /// Writes a file whole, then journals it.
@@ -164,41 +234,6 @@ impl SnapshotWriter {
 
     fn digest_of(&self, file: &str) -> Option<String> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).done.get(file).cloned()
-    }
-}
-
-impl Sink for SnapshotWriter {
-    fn done(&self, file: &str) -> bool {
-        self.digest_of(file).is_some()
-    }
-
-    fn read(&self, file: &str) -> Result<Vec<Line>, SnapshotError> {
-        let path = self.dir.join(file);
-        let Some(sha256) = self.digest_of(file) else {
-            return Err(SnapshotError::Unreadable { path, line: None, message: "it is not complete".to_owned() });
-        };
-        let bytes = read::verified(&self.dir, file, &sha256)?;
-        read::lines(&path, &bytes)
-    }
-
-    fn write_lines(&self, file: &str, mut lines: Vec<Line>) -> Result<(), SnapshotError> {
-        lines.sort_by(in_order);
-        self.write(file, lines.len() as u64, |out| {
-            let encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
-            let mut buffer = BufWriter::with_capacity(BUFFER, encoder);
-            for line in &lines {
-                serde_json::to_writer(&mut buffer, line)?;
-                buffer.write_all(b"\n")?;
-            }
-            buffer.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
-        })
-    }
-
-    fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), SnapshotError> {
-        self.write(file, 1, |out| {
-            serde_json::to_writer_pretty(&mut *out, value)?;
-            out.write_all(b"\n")
-        })
     }
 }
 
@@ -231,8 +266,14 @@ fn open_journal(dir: &Path) -> Result<File, SnapshotError> {
     }
 }
 
-/// A folder for a new snapshot holds nothing but what a crash left of a file.
-fn refuse_content(dir: &Path) -> Result<(), SnapshotError> {
+/// Whether a new snapshot can go to a folder: there is none yet, or it holds nothing but what a crash left of a file.
+///
+/// # Errors
+/// It holds anything else, above all another snapshot.
+pub fn vacant(dir: &Path) -> Result<(), SnapshotError> {
+    if !dir.exists() {
+        return Ok(());
+    }
     let found = disk::walk(dir)?;
     let holds = |name: &str| found.iter().any(|(file, _)| file == name);
     if holds(JOURNAL) || holds(MANIFEST) {

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use locard::files::{
-    Ending, SNAPSHOT, Sink, SnapshotError, SnapshotReader, SnapshotWriter, inventory_file, reached_file,
-};
+use locard::files::{Ending, SNAPSHOT, SnapshotError, SnapshotReader, SnapshotWriter, inventory_file, reached_file};
 use locard::inventory::kms::{Key, KeyState};
 use locard::inventory::organizations::Organization;
 use locard::inventory::snapshot::{Manifest, Plan, SNAPSHOT_VERSION};
@@ -236,6 +234,7 @@ fn an_interrupted_run_goes_on_and_only_with_its_own_plan() {
     assert!(writer.read(&second).is_err());
     writer.write_lines(&second, vec![key("b")]).unwrap();
     let digest = writer.finish(Ending { complete: false, ..ending() }).unwrap();
+    drop(writer);
     let reader = SnapshotReader::open(&dir, Some(&digest)).unwrap();
     assert!(!reader.manifest().complete);
     assert_eq!(reader.account(&account()).unwrap().lines, [key("a"), key("b")]);
@@ -246,4 +245,14 @@ fn an_interrupted_run_goes_on_and_only_with_its_own_plan() {
     assert!(writer.done(&first) && writer.done(&second), "what a sealed run has is kept");
     writer.finish(ending()).unwrap();
     assert!(SnapshotReader::open(&dir, None).unwrap().manifest().complete);
+}
+
+#[test]
+fn a_snapshot_that_nothing_came_of_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join(SNAPSHOT);
+    let writer = begin(&dir);
+    writer.write_lines(&inventory_file(&account()), vec![key("a")]).unwrap();
+    writer.discard().unwrap();
+    assert!(!dir.exists() && folder.path().exists());
 }
