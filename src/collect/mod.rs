@@ -21,3 +21,6 @@ pub(crate) mod kms;
 pub(crate) mod logs;
 pub(crate) mod s3;
 pub(crate) mod sagemaker;
+
+#[cfg(test)]
+mod tests;
