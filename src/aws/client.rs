@@ -18,10 +18,16 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use tokio::sync::Semaphore;
 
 use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
 use crate::model::ids::Region;
+
+/// A sweep walks over hundreds of hosts; connections to those it has left are soon closed.
+const IDLE: Duration = Duration::from_secs(20);
+/// Requests under way at a time in the whole process; many systems allow a process about a thousand sockets.
+pub(crate) const REQUESTS_AT_A_TIME: usize = 128;
 
 /// How long a call may take and how often it is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +66,8 @@ pub(crate) struct Common {
     pub use_fips: Option<bool>,
     pub use_dual_stack: Option<bool>,
     pub ledger: Arc<Ledger>,
+    /// Requests under way at a time, so that a sweep over hundreds of hosts does not run out of sockets.
+    pub turns: Arc<Semaphore>,
 }
 
 /// One session in one region: what its clients are made from.
@@ -77,6 +85,7 @@ pub(crate) struct Access {
 /// The process's connection pool. Hosts are per service and region, so that accounts share connections.
 pub(crate) fn http_client() -> Result<SharedHttpClient, String> {
     let pool = ConnectionPool::builder()
+        .idle_timeout(IDLE)
         .proxy_config(ProxyConfig::from_env())
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .build_https()

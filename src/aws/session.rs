@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::aws::classify::classify;
 use crate::aws::client::{self, Access, Common, Limits};
@@ -36,6 +36,8 @@ const STS_AT_A_TIME: usize = 8;
 pub(crate) struct Source {
     pub profile: Option<String>,
     pub endpoint_url: Option<String>,
+    /// A region the run is about; it tells the partition where nothing else does.
+    pub region: Option<Region>,
     pub limits: Limits,
 }
 
@@ -87,8 +89,12 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
     }
     let loaded = loader.load().await;
     let provider = loaded.credentials_provider().ok_or("no AWS credentials are configured")?;
-    let region = loaded.region().map(|region| Region::new(region.as_ref()));
-    let sts_region = region.unwrap_or_else(|| Partition::new("aws").home_region());
+    let configured = loaded.region().map(|region| Region::new(region.as_ref()));
+    let sts_region = match (configured, &source.region) {
+        (Some(region), _) => region,
+        (None, Some(region)) => Partition::of_region(region).home_region(),
+        (None, None) => Partition::new("aws").home_region(),
+    };
     let common = Common {
         http,
         limits: source.limits,
@@ -96,6 +102,7 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
         use_fips: loaded.use_fips(),
         use_dual_stack: loaded.use_dual_stack(),
         ledger: Arc::new(Ledger::default()),
+        turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
     };
     let provider = SharedCredentialsProvider::new(Kept { inner: provider, last: Mutex::default() });
     let access = Access::new(&common, "caller", &sts_region, provider.clone());
@@ -156,6 +163,7 @@ impl Caller {
             use_fips: None,
             use_dual_stack: None,
             ledger: Arc::default(),
+            turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
         };
         let provider = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
         Self {
@@ -185,11 +193,25 @@ impl Entry {
         self.door(session).pass().await.map(|inside| inside.arn)
     }
 
+    /// Waits until one request more may be under way; it counts until the permit is dropped.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        match self.common.turns.acquire().await {
+            Ok(permit) => permit,
+            Err(closed) => panic!("internal error: the semaphore of requests is never closed: {closed}"),
+        }
+    }
+
+    /// Whether it is the caller as it came, not a role.
+    fn own(&self) -> bool {
+        matches!(self.evidence.way, Way::Own { .. })
+    }
+
     fn door(&self, session: Session) -> &Arc<Door> {
         match session {
             Session::Workloads => &self.workloads,
             Session::Evidence => &self.evidence,
-            Session::Caller => panic!("internal error: the caller's session is not entered"),
+            Session::Caller if self.own() => &self.evidence,
+            Session::Caller => panic!("internal error: what the caller asks is not asked inside an account"),
         }
     }
 }

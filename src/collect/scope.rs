@@ -105,6 +105,7 @@ impl Scope {
             panic!("internal error: {call} is not on the list of operations");
         };
         self.entry.ready(operation.session).await.map_err(|unknown| unknown.in_region(&self.region))?;
+        let _turn = self.entry.turn().await;
         // An SDK future is large; on the heap it does not swell those of the collectors.
         let outcome = Box::pin(request).await;
         let read = || Read { call: call.to_owned(), at: now() };
