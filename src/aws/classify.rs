@@ -50,8 +50,15 @@ where
             (why, shorten(&text))
         }
         SdkError::ConstructionFailure(_) => (Why::Failed, shorten(&chain(error.source()))),
-        // Only an answer that arrived can fail like this: cut off, or not what the protocol says.
-        SdkError::ResponseError(_) => (Why::Malformed, shorten(&chain(error.source()))),
+        // Only an answer that arrived can fail like this: cut off, or not what the protocol says. Errors among them
+        // still have a status, as of a gateway that denies in a form of its own.
+        SdkError::ResponseError(response) => match response.raw().status() {
+            status if status.is_success() => (Why::Malformed, shorten(&chain(error.source()))),
+            status => {
+                let failure = Failure { status: Some(status.as_u16()), ..Failure::default() };
+                (failure.why(), format!("HTTP {}", status.as_u16()))
+            }
+        },
         SdkError::ServiceError(service) => {
             let status = service.raw().status();
             let said = service.err().message();

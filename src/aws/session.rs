@@ -154,6 +154,34 @@ impl Caller {
     }
 }
 
+#[cfg(test)]
+impl Caller {
+    /// A caller with made-up credentials, whose requests all go to one address and are tried once.
+    pub(crate) fn made_up(endpoint_url: String, account: &str) -> Self {
+        let limits = Limits { attempts: 1, ..Limits::default() };
+        let http = client::http_client().unwrap_or_else(|e| panic!("{e}"));
+        let common = Common {
+            http,
+            limits,
+            endpoint_url: Some(endpoint_url),
+            use_fips: None,
+            use_dual_stack: None,
+            ledger: Arc::default(),
+            turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
+        };
+        let provider = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
+        Self {
+            arn: format!("arn:aws:iam::{account}:user/made-up"),
+            account: AccountId::new(account),
+            partition: Partition::new("aws"),
+            common,
+            provider,
+            sts_region: Region::new("us-east-1"),
+            sts_turns: Arc::new(Semaphore::new(1)),
+        }
+    }
+}
+
 impl Entry {
     /// What clients of a session are made from, in a region.
     pub(crate) fn access(&self, session: Session, region: &Region) -> Access {
