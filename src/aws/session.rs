@@ -12,7 +12,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
-use crate::aws::classify::classify;
+use crate::aws::classify::{chain, classify, shorten};
 use crate::aws::client::{self, Access, Common, Limits};
 use crate::aws::ledger::Ledger;
 use crate::inventory::operations::{OPERATIONS, Session};
@@ -105,6 +105,10 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
         turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
     };
     let provider = SharedCredentialsProvider::new(Kept { inner: provider, last: Mutex::default() });
+    provider.provide_credentials().await.map_err(|error| {
+        let said = shorten(&chain(Some(&error)));
+        format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}")
+    })?;
     let access = Access::new(&common, "caller", &sts_region, provider.clone());
     let identity = client::sts(&access).get_caller_identity().send().await.map_err(|error| {
         let (why, said) = classify(&error);
