@@ -531,7 +531,7 @@ fn many(accounts: usize, checks: usize) -> Results {
             .iter()
             .enumerate()
             .map(|(n, id)| {
-                let low = (n % 90) as f64;
+                let low = (n % 90) as f64 * 100.0 / 101.0;
                 account(
                     id,
                     Some(&format!("workload-{n}-\u{1b}[2J")),
