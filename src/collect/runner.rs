@@ -513,7 +513,7 @@ impl Sweep {
         }
         for _ in 0..ROUNDS {
             let mut by_account: BTreeMap<AccountId, Vec<Reading>> = BTreeMap::new();
-            for reading in readings(&census.references) {
+            for reading in readings(&census.references, &self.home) {
                 let skipped = self.options.skip_regions.contains(&reading.region);
                 if skipped || !census.entered.contains(&reading.account) {
                     continue;
@@ -704,6 +704,9 @@ async fn region_reached(scope: &Scope, reading: &Reading) -> Vec<Line> {
     if !reading.buckets.is_empty() {
         units.push(guarded(scope, "s3", s3::read(scope, &reading.buckets)));
     }
+    if !reading.probes.is_empty() {
+        units.push(guarded(scope, "s3", s3::probe(scope, &reading.probes)));
+    }
     if !reading.subnets.is_empty() {
         units.push(guarded(scope, "ec2", ec2::collect(scope, &reading.subnets)));
     }
@@ -796,6 +799,7 @@ fn nothing(account: &AccountId, region: &Region) -> Reading {
         account: account.clone(),
         region: region.clone(),
         buckets: BTreeSet::new(),
+        probes: BTreeSet::new(),
         subnets: BTreeSet::new(),
         log_groups: BTreeSet::new(),
         deliveries: false,
@@ -805,6 +809,7 @@ fn nothing(account: &AccountId, region: &Region) -> Reading {
 
 fn merge(into: &mut Reading, other: Reading) {
     into.buckets.extend(other.buckets);
+    into.probes.extend(other.probes);
     into.subnets.extend(other.subnets);
     into.log_groups.extend(other.log_groups);
     into.deliveries |= other.deliveries;
@@ -827,11 +832,13 @@ impl Done {
             !self.others.contains(&(account.clone(), region.clone(), kind, name.to_owned()))
         };
         reading.buckets.retain(|name| !self.buckets.contains(&(account.clone(), name.clone())));
+        reading.probes.retain(|name| others("probe", name));
         reading.subnets.retain(|name| others("subnet", name));
         reading.log_groups.retain(|name| others("log_group", name));
         reading.keys.retain(|name| others("key", name));
         reading.deliveries &= others("deliveries", "");
         let nothing = reading.buckets.is_empty()
+            && reading.probes.is_empty()
             && reading.subnets.is_empty()
             && reading.log_groups.is_empty()
             && reading.keys.is_empty()
@@ -840,9 +847,9 @@ impl Done {
     }
 
     fn mark(&mut self, reading: &Reading) {
-        let Reading { account, region, buckets, subnets, log_groups, deliveries, keys } = reading;
+        let Reading { account, region, buckets, probes, subnets, log_groups, deliveries, keys } = reading;
         self.buckets.extend(buckets.iter().map(|name| (account.clone(), name.clone())));
-        for (kind, names) in [("subnet", subnets), ("log_group", log_groups), ("key", keys)] {
+        for (kind, names) in [("probe", probes), ("subnet", subnets), ("log_group", log_groups), ("key", keys)] {
             self.others.extend(names.iter().map(|name| (account.clone(), region.clone(), kind, name.clone())));
         }
         if *deliveries {
@@ -858,6 +865,7 @@ impl Done {
                     self.buckets.insert((account.clone(), bucket.name.clone()));
                     continue;
                 }
+                Fact::BucketProbe(probe) => ("probe", probe.name.clone()),
                 Fact::Subnet(subnet) => ("subnet", subnet.id.clone()),
                 Fact::LogGroup(group) => ("log_group", group.name.clone()),
                 Fact::Key(key) => ("key", key.reference.clone()),
