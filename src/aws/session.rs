@@ -24,8 +24,10 @@ use crate::model::observed::{Told, Unknown, Why};
 const SESSION_SECONDS: i32 = 3600;
 /// A session with less than this left is renewed before the next call.
 const RENEW_BEFORE: Duration = Duration::from_secs(600);
-/// A refusal is not asked about again for so long; a sweep makes thousands of calls an account.
+/// A refusal is not asked about again for so long: a sweep makes thousands of calls an account. One that may pass
+/// holds shorter.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(300);
+const FAILURE_HOLDS: Duration = Duration::from_secs(20);
 /// Characters of a session policy; AWS takes 2,048 and also limits a packed form it does not describe.
 const POLICY_CHARS: usize = 1500;
 /// Calls to STS at a time: entering thousands of accounts at once would be throttled.
@@ -311,7 +313,8 @@ impl Door {
             Err(unknown) => match &*state {
                 State::Inside(old) if old.lasts(Duration::from_secs(30)) => Ok(old.clone()),
                 _ => {
-                    *state = State::Refused { unknown: unknown.clone(), until: SystemTime::now() + REFUSAL_HOLDS };
+                    let holds = if unknown.why.passing() { FAILURE_HOLDS } else { REFUSAL_HOLDS };
+                    *state = State::Refused { unknown: unknown.clone(), until: SystemTime::now() + holds };
                     Err(unknown)
                 }
             },

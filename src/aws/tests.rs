@@ -224,3 +224,20 @@ fn a_session_in_another_account_is_not_used() {
     let server = sts("222222222222", 3600);
     assert_eq!(enter(&server, 1), vec![Err(("sts:GetCallerIdentity".to_owned(), Why::Failed))]);
 }
+
+#[test]
+fn silence_and_a_closed_port_are_told_apart() {
+    let silent = Server::start("text/plain", |_| {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        (200, Vec::new())
+    });
+    let asked = |url: &str| {
+        let mut caller = Caller::made_up(url.to_owned(), ACCOUNT);
+        caller.common.limits.read = std::time::Duration::from_millis(100);
+        let access = caller.access(&Region::new("us-east-1"));
+        classify(&run(client::sagemaker(&access).list_models().send()).expect_err("no answer")).0
+    };
+    assert_eq!(asked(&silent.url), Why::TimedOut);
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    assert_eq!(asked(&format!("http://{closed}")), Why::Failed);
+}

@@ -192,6 +192,19 @@ impl Collection {
         outcome
     }
 
+    /// What came of a run that was stopped before it knew the accounts.
+    fn stopped_early(&self) -> CollectOutcome {
+        CollectOutcome {
+            accounts: 0,
+            entered: 0,
+            selected: 0,
+            single_account: false,
+            interrupted: true,
+            calls: self.caller.common.ledger.calls(),
+            clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
+        }
+    }
+
     async fn sweep(
         &self,
         run_id: &str,
@@ -210,7 +223,11 @@ impl Collection {
             accounts: self.options.accounts.clone(),
             organizational_units: self.options.organizational_units.clone(),
         };
-        let found = discover(&self.caller, &frame, &selection).await.map_err(CollectError::Selection)?;
+        let found = tokio::select! {
+            biased;
+            () = stopping(&stopped) => return Ok(self.stopped_early()),
+            found = discover(&self.caller, &frame, &selection) => found.map_err(CollectError::Selection)?,
+        };
         write_organization(&sink, &found.organization).await?;
 
         let role = Role {
@@ -248,6 +265,14 @@ impl Collection {
             calls: self.caller.common.ledger.calls(),
             clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
         })
+    }
+}
+
+/// Waits until the run is to stop.
+async fn stopping(stopped: &watch::Receiver<bool>) {
+    let mut stopped = stopped.clone();
+    if stopped.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -322,14 +347,6 @@ impl Sweep {
         *self.stopped.borrow()
     }
 
-    /// Waits until the run is to stop.
-    async fn stopping(&self) {
-        let mut stopped = self.stopped.clone();
-        if stopped.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
     /// Workloads, trails and bucket names of every account; in accounts that were not selected, bucket names alone,
     /// which tell whose a bucket is.
     async fn first_pass(self: &Arc<Self>, accounts: &[Account]) -> Result<Census, CollectError> {
@@ -396,7 +413,7 @@ impl Sweep {
         }
         let lines = tokio::select! {
             biased;
-            () = self.stopping() => return Ok(None),
+            () = stopping(&self.stopped) => return Ok(None),
             lines = AssertUnwindSafe(self.inventory(account)).catch_unwind() => lines.unwrap_or_else(|panic| {
                 let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
                 vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
@@ -537,7 +554,7 @@ impl Sweep {
         let file = reached_file(&unit.account);
         let lines = tokio::select! {
             biased;
-            () = self.stopping() => return Ok(None),
+            () = stopping(&self.stopped) => return Ok(None),
             lines = self.read_reached(&unit) => lines,
         };
         let references = References::of(&lines);
