@@ -50,8 +50,15 @@ where
             (why, shorten(&text))
         }
         SdkError::ConstructionFailure(_) => (Why::Failed, shorten(&chain(error.source()))),
-        // Only an answer that arrived can fail like this: cut off, or not what the protocol says.
-        SdkError::ResponseError(_) => (Why::Malformed, shorten(&chain(error.source()))),
+        // Only an answer that arrived can fail like this: cut off, or not what the protocol says. Errors among them
+        // still have a status, as of a gateway that denies in a form of its own.
+        SdkError::ResponseError(response) => match response.raw().status() {
+            status if status.is_success() => (Why::Malformed, shorten(&chain(error.source()))),
+            status => {
+                let failure = Failure { status: Some(status.as_u16()), ..Failure::default() };
+                (failure.why(), format!("HTTP {}", status.as_u16()))
+            }
+        },
         SdkError::ServiceError(service) => {
             let status = service.raw().status();
             let said = service.err().message();
@@ -166,7 +173,7 @@ fn contains(text: &str, lower: &str) -> bool {
 }
 
 /// An error and its causes in one line.
-fn chain(error: Option<&(dyn Error + 'static)>) -> String {
+pub(crate) fn chain(error: Option<&(dyn Error + 'static)>) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = error;
     while let Some(error) = next {
@@ -182,7 +189,8 @@ fn chain(error: Option<&(dyn Error + 'static)>) -> String {
     parts.join(": ")
 }
 
-fn shorten(text: &str) -> String {
+/// At most a few hundred characters of it.
+pub(crate) fn shorten(text: &str) -> String {
     if text.chars().count() <= MESSAGE_CHARS {
         return text.to_owned();
     }

@@ -12,7 +12,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
-use crate::aws::classify::classify;
+use crate::aws::classify::{chain, classify, shorten};
 use crate::aws::client::{self, Access, Common, Limits};
 use crate::aws::ledger::Ledger;
 use crate::inventory::operations::{OPERATIONS, Session};
@@ -105,6 +105,10 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
         turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
     };
     let provider = SharedCredentialsProvider::new(Kept { inner: provider, last: Mutex::default() });
+    provider.provide_credentials().await.map_err(|error| {
+        let said = shorten(&chain(Some(&error)));
+        format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}")
+    })?;
     let access = Access::new(&common, "caller", &sts_region, provider.clone());
     let identity = client::sts(&access).get_caller_identity().send().await.map_err(|error| {
         let (why, said) = classify(&error);
@@ -147,6 +151,34 @@ impl Caller {
     pub(crate) fn own_entry(&self) -> Entry {
         let door = Arc::new(Door::own(self));
         Entry { account: self.account.clone(), common: self.common.clone(), workloads: door.clone(), evidence: door }
+    }
+}
+
+#[cfg(test)]
+impl Caller {
+    /// A caller with made-up credentials, whose requests all go to one address and are tried once.
+    pub(crate) fn made_up(endpoint_url: String, account: &str) -> Self {
+        let limits = Limits { attempts: 1, ..Limits::default() };
+        let http = client::http_client().unwrap_or_else(|e| panic!("{e}"));
+        let common = Common {
+            http,
+            limits,
+            endpoint_url: Some(endpoint_url),
+            use_fips: None,
+            use_dual_stack: None,
+            ledger: Arc::default(),
+            turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
+        };
+        let provider = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
+        Self {
+            arn: format!("arn:aws:iam::{account}:user/made-up"),
+            account: AccountId::new(account),
+            partition: Partition::new("aws"),
+            common,
+            provider,
+            sts_region: Region::new("us-east-1"),
+            sts_turns: Arc::new(Semaphore::new(1)),
+        }
     }
 }
 

@@ -21,3 +21,26 @@ pub(crate) mod kms;
 pub(crate) mod logs;
 pub(crate) mod s3;
 pub(crate) mod sagemaker;
+
+#[cfg(test)]
+mod tests;
+
+/// Every call that collecting makes, sorted; the table of operations allows these and no others.
+pub fn calls() -> Vec<&'static str> {
+    let mut calls = [
+        organizations::CALLS,
+        runner::CALLS,
+        bedrock::CALLS,
+        bedrockagent::CALLS,
+        cloudtrail::CALLS,
+        cloudwatch::CALLS,
+        ec2::CALLS,
+        kms::CALLS,
+        logs::CALLS,
+        s3::CALLS,
+        sagemaker::CALLS,
+    ]
+    .concat();
+    calls.sort_unstable();
+    calls
+}

@@ -122,7 +122,7 @@ fn template(name: &str, view: &view::View, extra: &[(&'static str, Value)]) -> R
         env.add_global(*name, value.clone());
     }
     for file in Templates::iter().filter(|f| f.ends_with(".j2")) {
-        let source = embedded(&file).unwrap_or_default();
+        let source = embedded(&file).unwrap_or_else(|| panic!("internal error: {file} is listed and not embedded"));
         env.add_template_owned(file.into_owned(), source)?;
     }
     env.get_template(name)?.render(Value::from(Serde(view)))

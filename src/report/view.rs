@@ -102,7 +102,8 @@ pub(crate) struct CallView {
 pub(crate) struct AccountRef {
     pub(crate) id: String,
     pub(crate) name: Option<String>,
-    pub(crate) anchor: String,
+    /// None for an account the run has no row for.
+    pub(crate) anchor: Option<String>,
 }
 
 /// A check, to be linked where it has a section.
@@ -235,7 +236,7 @@ impl<'a> Context<'a> {
         AccountRef {
             id: text::shorten(id.as_str(), NAME),
             name: known.and_then(|a| a.name.as_deref()).map(|n| text::shorten(n, 64)),
-            anchor: anchor("acct", &[id.as_str()]),
+            anchor: known.map(|_| anchor("acct", &[id.as_str()])),
         }
     }
 

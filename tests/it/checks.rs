@@ -117,7 +117,7 @@ fn a_users_check_replaces_the_built_in_one_and_the_digest_tells() {
     assert!(!replaced.checks[0].builtin && shipped.replaced.is_empty());
     assert_ne!(replaced.digest(), shipped.digest());
     assert_eq!(shipped.digest(), load(&[builtin(EXAMPLE)]).digest());
-    let missing = shipped.select(&["bedrock-invocation-unlogged".to_owned()]).unwrap_err();
+    let missing = shipped.select(&["bedrock-invocation-unlogged".to_owned()]).expect_err("a typo");
     assert_eq!(
         missing.to_string(),
         "there is no check `bedrock-invocation-unlogged`; did you mean `bedrock-invocations-unlogged`?"
@@ -126,8 +126,8 @@ fn a_users_check_replaces_the_built_in_one_and_the_digest_tells() {
 
 #[test]
 fn the_published_schema_accepts_the_example_and_refuses_a_typo() {
-    let schema = jsonschema::validator_for(&check::schema::check_schema()).unwrap();
-    let json = |text: &str| serde_saphyr::from_str::<serde_json::Value>(text).unwrap();
+    let schema = jsonschema::validator_for(&check::schema::check_schema()).expect("a schema");
+    let json = |text: &str| serde_saphyr::from_str::<serde_json::Value>(text).expect("YAML");
     let errors: Vec<String> = schema.iter_errors(&json(EXAMPLE)).map(|e| e.to_string()).collect();
     assert_eq!(errors, Vec::<String>::new());
     assert!(!schema.is_valid(&json(&EXAMPLE.replace("severity: critical", "severity: hard"))));
@@ -135,6 +135,44 @@ fn the_published_schema_accepts_the_example_and_refuses_a_typo() {
     let markdown = check::schema::kinds_markdown();
     assert!(markdown.contains("| `logging.s3.same_region` | bool or null | It is in the region that writes to it. |"));
     assert!(markdown.contains("| `retention_days` | int | Days evidence should be kept"), "{markdown}");
+}
+
+#[test]
+fn cases_give_times_thresholds_accounts_and_unknowns_at_any_depth() {
+    let trail = "id: trail-stale\ntitle: Delivers\nseverity: low\nsource: api-activity\ndimension: delivery\nresource: trail\n\
+        applies: account.has_ai\n\
+        criteria: [{expect: age_hours(resource.delivered) < requirements.delivery_hours, gap: \"Last at ${resource.delivered}.\"}]\n\
+        cases:\n";
+    let given = "covers_ai: true, organization: false, logging: true, validation: true, bucket_exists: true";
+    let cases = [
+        ("delivered: {age_hours: 23}", "", "pass"),
+        ("delivered: {age_hours: 24}", "", "fail"),
+        ("delivered: '2025-12-31T01:00:00Z'", "", "pass"),
+        ("delivered: {age_days: 3}", "requirements: {delivery_hours: 73}, ", "pass"),
+        ("unknown: {delivered: throttled}", "", "unknown"),
+        ("delivered: {age_hours: 1}", "account: {has_ai: false}, ", "not_applicable"),
+        ("delivered: {age_hours: 1}", "account: {unknown: {has_ai: denied}}, ", "unknown"),
+        // Never delivered: null is in no order.
+        ("bucket: b", "", "fail"),
+    ];
+    let cases: String = cases
+        .iter()
+        .enumerate()
+        .map(|(at, (more, scope, status))| {
+            format!("  - {{name: n{at}, given: {{{given}, {more}}}, {scope}expect: {{status: {status}}}}}\n")
+        })
+        .collect();
+    let vpc = "id: flows-narrow\ntitle: Recorded\nseverity: low\nsource: network-flows\ndimension: coverage\nresource: ai_vpc\n\
+        criteria: [{expect: 'resource.subnets.all(s, s.accept && s.reject)', gap: Gap.}]\n\
+        cases:\n\
+        - {name: a, given: {subnets: [&ok {id: a, accept: true, reject: true, accept_delivered: true, reject_delivered: true, v2_fields: true, v5_fields: true}]}, expect: {status: pass}}\n\
+        - {name: b, given: {subnets: [*ok, {id: b, accept: true, unknown: {reject: denied, accept_delivered: denied, reject_delivered: denied, v2_fields: denied, v5_fields: denied}}]}, expect: {status: unknown}}\n\
+        - {name: c, given: {unknown: {subnets: denied}}, expect: {status: unknown}}\n\
+        - {name: d, given: {}, expect: {status: pass}}\n";
+    let set = load(&[file("trail-stale.yaml", &format!("{trail}{cases}")), file("flows-narrow.yaml", vpc)]);
+    let report = check::cases::run(&set, &[]);
+    assert_eq!((report.passed(), report.failed()), (12, 0), "{report:#?}");
+    assert_eq!(check::cases::run(&set, &["flows-narrow".to_owned()]).passed(), 4);
 }
 
 // --- three values ---
@@ -231,7 +269,7 @@ fn ages_count_whole_units_up_to_the_reading() {
         let (expr, _) = expr::compile(text, &Scope { resource: ty }, Wanted::Condition);
         let resource = Value::Record(BTreeMap::from([("delivered".to_owned(), at(seconds))]));
         let env = Env { resource: &resource, account: &Value::Null, requirements: &Value::Null };
-        assert_eq!(expr.unwrap().truth(&env).0, expected, "{text}");
+        assert_eq!(expr.expect(text).truth(&env).0, expected, "{text}");
     }
 }
 
@@ -307,7 +345,7 @@ fn a_finding_says_status_points_reason_and_facts() {
         unlogged.reason,
         "Prompts and answers are not recorded. No durable sink holds whole bodies in eu-west-1."
     );
-    let facts = serde_json::to_string(&unlogged.evidence[0].facts).unwrap();
+    let facts = serde_json::to_string(&unlogged.evidence[0].facts).expect("JSON");
     assert_eq!(facts, r#"{"in_use":true,"logging":null,"modalities":{"unknown":"cloudwatch:ListMetrics: denied"}}"#);
     assert_eq!((unlogged.ai_path_total, unlogged.counts_for.len()), (7, 2));
     // A condition that is unknown leaves an unmet criterion undecided, and says why.
@@ -323,7 +361,7 @@ fn a_finding_says_status_points_reason_and_facts() {
 #[test]
 fn a_criterion_of_unknown_requirement_never_fails_and_passes_only_if_met() {
     let check = EXAMPLE.replace("expect: resource.logging.text,", "expect: resource.in_use,");
-    let check = check.split("  - points: 0").next().unwrap().to_owned() + "why: x\n";
+    let check = check.split("  - points: 0").next().expect("a head").to_owned() + "why: x\n";
     let set = load(&[file("bedrock-invocations-unlogged.yaml", &check)]);
     let logging = |image| {
         let none = || None;

@@ -17,6 +17,8 @@ const PROD: &str = "111122223333";
 const DEV: &str = "222233334444";
 const LOCKED: &str = "333344445555";
 const IDLE: &str = "444455556666";
+const S1: &str = "s1-unauthorized-model-access";
+const S2: &str = "s2-training-data-exfiltration";
 const MARKUP: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>";
 const NASTY: &str = "a|b`c``d @team #12 https://evil.example/ www.evil.example \u{1b}[31mred\u{202E}gnp\nnext";
 
@@ -250,6 +252,9 @@ fn empty_states_are_said_in_words() {
 fn a_large_organization_stays_within_the_budget() {
     let results = many(500, 40);
     assert_eq!(results.findings.len(), 20_000);
+    if let Ok(dir) = std::env::var("LOCARD_SAMPLE_REPORTS") {
+        write_samples(&dir, &results);
+    }
     let html = html(&results);
     assert!(html.len() < 5_000_000, "{} bytes", html.len());
     let ids: BTreeSet<&str> = attributes(&html, "id").into_iter().collect();
@@ -258,9 +263,6 @@ fn a_large_organization_stays_within_the_budget() {
     }
     let fails = results.findings.iter().filter(|f| f.status == Status::Fail).count();
     assert!(html.contains(&format!("<b>{fails}</b>")), "what is not listed is counted");
-    if let Ok(dir) = std::env::var("LOCARD_SAMPLE_REPORTS") {
-        write_samples(&dir, &results);
-    }
 }
 
 /// For looking at the reports: `LOCARD_SAMPLE_REPORTS=/tmp/x cargo test --test it large_organization`.
@@ -529,7 +531,7 @@ fn many(accounts: usize, checks: usize) -> Results {
             .iter()
             .enumerate()
             .map(|(n, id)| {
-                let low = (n % 90) as f64;
+                let low = (n % 90) as f64 * 100.0 / 101.0;
                 account(
                     id,
                     Some(&format!("workload-{n}-\u{1b}[2J")),
@@ -604,10 +606,10 @@ fn account(
         score: score.map(|(low, high)| ScoreInterval { low, expected: Some(low), high }),
         tiers: match score {
             None => BTreeMap::new(),
-            Some(_) => ["S1", "S2"]
+            Some(_) => [S1, S2]
                 .map(|s| {
                     let capped_by = vec!["2.2 is only partly answered".to_owned()];
-                    (s.to_owned(), TierInterval { low: Tier::R0, high: Tier::R1, design_only: s == "S1", capped_by })
+                    (s.to_owned(), TierInterval { low: Tier::R0, high: Tier::R1, design_only: s == S1, capped_by })
                 })
                 .into(),
         },
@@ -725,7 +727,7 @@ fn scenarios() -> Vec<ScenarioInfo> {
     };
     vec![
         ScenarioInfo {
-            id: "S1".to_owned(),
+            id: S1.to_owned(),
             title: "Unauthorized model access".to_owned(),
             questions: vec![
                 question("1.1", "Which credential was used, and who issued or assumed it?", true, Plane::Control),
@@ -734,7 +736,7 @@ fn scenarios() -> Vec<ScenarioInfo> {
             ],
         },
         ScenarioInfo {
-            id: "S2".to_owned(),
+            id: S2.to_owned(),
             title: "Training data exfiltration".to_owned(),
             questions: vec![
                 question("2.1", "Who read objects under the training prefixes?", true, Plane::Data),
@@ -747,18 +749,18 @@ fn scenarios() -> Vec<ScenarioInfo> {
 fn questions() -> Vec<QuestionResult> {
     use Verdict::*;
     [
-        ("S1", "1.1", PROD, 1.0, 1.0, Yes),
-        ("S1", "1.4", PROD, 0.6, 0.8, Partly),
-        ("S1", "1.7", PROD, 1.0, 1.0, Yes),
-        ("S2", "2.1", PROD, 1.0, 1.0, Yes),
-        ("S2", "2.2", PROD, 0.6, 0.95, CannotTell),
-        ("S1", "1.1", DEV, 0.6, 0.6, Partly),
-        ("S1", "1.4", DEV, 0.0, 0.0, No),
-        ("S1", "1.7", DEV, 0.0, 0.0, NotJudged),
-        ("S2", "2.1", DEV, 0.0, 0.0, NotApplicable),
-        ("S2", "2.2", DEV, 0.1, 0.3, No),
-        ("S1", "1.1", LOCKED, 0.0, 1.0, CannotTell),
-        ("S1", "1.4", LOCKED, 0.0, 1.0, CannotTell),
+        (S1, "1.1", PROD, 1.0, 1.0, Yes),
+        (S1, "1.4", PROD, 0.6, 0.8, Partly),
+        (S1, "1.7", PROD, 1.0, 1.0, Yes),
+        (S2, "2.1", PROD, 1.0, 1.0, Yes),
+        (S2, "2.2", PROD, 0.6, 0.95, CannotTell),
+        (S1, "1.1", DEV, 0.6, 0.6, Partly),
+        (S1, "1.4", DEV, 0.0, 0.0, No),
+        (S1, "1.7", DEV, 0.0, 0.0, NotJudged),
+        (S2, "2.1", DEV, 0.0, 0.0, NotApplicable),
+        (S2, "2.2", DEV, 0.1, 0.3, No),
+        (S1, "1.1", LOCKED, 0.0, 1.0, CannotTell),
+        (S1, "1.4", LOCKED, 0.0, 1.0, CannotTell),
     ]
     .map(|(scenario, id, account, low, high, verdict)| QuestionResult {
         id: id.to_owned(),

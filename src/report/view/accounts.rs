@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{AccountRef, Context, Counts, score};
+use super::{AccountRef, Context, Counts, questions, score};
 use crate::finding::{Source, Truth};
 use crate::model::ids::AccountId;
 use crate::results::{AccountResult, AccountStatus, SourceResult, TierInterval};
@@ -48,7 +48,8 @@ pub(crate) struct AccountsView {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ScenarioHead {
-    pub(crate) id: String,
+    /// `S1`.
+    pub(crate) code: String,
     pub(crate) title: String,
 }
 
@@ -133,7 +134,7 @@ pub(crate) fn accounts(ctx: &Context<'_>) -> AccountsView {
             .results
             .scenarios
             .iter()
-            .map(|s| ScenarioHead { id: s.id.clone(), title: s.title.clone() })
+            .map(|s| ScenarioHead { code: questions::code(s), title: s.title.clone() })
             .collect(),
         rows: with_ai.into_iter().map(|a| row(ctx, a)).collect(),
         others: all.iter().filter(|a| a.has_ai == Truth::False).map(|a| row(ctx, a)).collect(),
@@ -164,14 +165,14 @@ fn row(ctx: &Context<'_>, a: &AccountResult) -> AccountRow {
         scored: a.scored,
         excluded: ctx.results.config.excluded_accounts.get(&a.id).cloned(),
         score: a.score.as_ref().map(score::text),
-        tiers: ctx.results.scenarios.iter().map(|s| a.tiers.get(&s.id).map(|t| tier(&s.id, t))).collect(),
+        tiers: ctx.results.scenarios.iter().map(|s| a.tiers.get(&s.id).map(|t| tier(questions::code(s), t))).collect(),
         counts,
     }
 }
 
-fn tier(scenario: &str, t: &TierInterval) -> TierView {
+fn tier(scenario: String, t: &TierInterval) -> TierView {
     TierView {
-        scenario: scenario.to_owned(),
+        scenario,
         low: t.low.word(),
         high: t.high.word(),
         design_only: t.design_only,

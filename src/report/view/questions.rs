@@ -29,7 +29,8 @@ pub(crate) struct VerdictView {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ScenarioView {
-    pub(crate) id: String,
+    /// `S1 Unauthorized model access`.
+    pub(crate) label: String,
     pub(crate) title: String,
     /// One count a verdict, in the order of `verdicts`, over questions and accounts.
     pub(crate) tally: Vec<u64>,
@@ -140,7 +141,7 @@ pub(crate) fn questions(ctx: &Context<'_>, detailed: &BTreeSet<&str>) -> Questio
                 })
                 .collect();
             let tally = (0..VERDICTS.len()).map(|i| questions.iter().filter_map(|q| q.tally.get(i)).sum()).collect();
-            ScenarioView { id: scenario.id.clone(), title: scenario.title.clone(), tally, questions }
+            ScenarioView { label: label(scenario), title: scenario.title.clone(), tally, questions }
         })
         .collect();
     QuestionsView {
@@ -274,6 +275,20 @@ fn percent(q: &QuestionResult) -> Option<String> {
         Verdict::Yes | Verdict::Partly | Verdict::No | Verdict::CannotTell => Some(score::percent(q.low, q.high)),
         Verdict::NotApplicable | Verdict::NotJudged => None,
     }
+}
+
+/// The short name of a scenario: `S1` of `s1-unauthorized-model-access`; its title where the id has no number.
+pub(crate) fn code(scenario: &ScenarioInfo) -> String {
+    let head = scenario.id.split('-').next().unwrap_or_default();
+    match head.strip_prefix(['s', 'S']) {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => head.to_uppercase(),
+        _ => scenario.title.clone(),
+    }
+}
+
+fn label(scenario: &ScenarioInfo) -> String {
+    let code = code(scenario);
+    if code == scenario.title { code } else { format!("{code} {}", scenario.title) }
 }
 
 /// Worst first: what needs somebody, then what is in order.
