@@ -1,1 +1,11 @@
-//! (in progress)
+//! Talking to AWS: clients, sessions, what guards and counts their calls, and what their errors mean.
+//!
+//! What is asked, and which facts the answers become, is in `collect`.
+
+pub(crate) mod classify;
+pub(crate) mod client;
+pub(crate) mod interceptor;
+pub mod ledger;
+pub(crate) mod session;
+#[cfg(test)]
+mod tests;

@@ -95,14 +95,14 @@ impl Diagnostic {
 pub(super) fn suggest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<String> {
     let score = |known: &str| {
         let (a, b) = (word.to_lowercase(), known.to_lowercase());
-        let near = strsim::jaro_winkler(&a, &b);
-        // A word left out or added in the middle of a long name is a likely slip that the distance underrates.
-        if a.len().min(b.len()) > 2 && (b.contains(&a) || a.contains(&b)) { near.max(0.85) } else { near }
+        let near = strsim::normalized_damerau_levenshtein(&a, &b);
+        // A word left out of a long name is a likely slip that the distance underrates.
+        if a.len().min(b.len()) > 2 && (b.contains(&a) || a.contains(&b)) { near.max(0.5) } else { near }
     };
     known
         .into_iter()
         .map(|known| (score(known), known))
-        .filter(|(score, _)| *score >= 0.8)
+        .filter(|(score, _)| *score >= 0.5)
         .max_by(|(a, x), (b, y)| a.total_cmp(b).then(y.cmp(x)))
         .map(|(_, known)| suggestion(known))
 }

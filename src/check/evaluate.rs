@@ -27,15 +27,14 @@ pub struct Judged {
 /// each check on it one unknown finding.
 pub fn evaluate(checks: &CheckSet, graph: &AccountGraph, requirements: &Requirements, partition: &Partition) -> Judged {
     let requirements = requirements_value(requirements);
-    let mut by_kind: BTreeMap<&str, Vec<Prepared<'_>>> = BTreeMap::new();
+    let mut by_kind: BTreeMap<&str, Vec<&Check>> = BTreeMap::new();
     for check in &checks.checks {
-        by_kind.entry(check.kind.name).or_default().push(Prepared { check, paths: check.paths() });
+        by_kind.entry(check.kind.name).or_default().push(check);
     }
     let mut judged = Judged::default();
     for resource in &graph.resources {
         let env = Env { resource: &resource.value, account: &graph.view, requirements: &requirements };
-        for prepared in by_kind.get(resource.kind).into_iter().flatten() {
-            let check = prepared.check;
+        for check in by_kind.get(resource.kind).into_iter().flatten() {
             if check.kind.carrier && resource.source != Some(check.source) {
                 continue;
             }
@@ -44,35 +43,22 @@ pub fn evaluate(checks: &CheckSet, graph: &AccountGraph, requirements: &Requirem
                 *judged.not_applicable.entry(check.id.clone()).or_default() += 1;
                 continue;
             }
-            judged.findings.push(found(prepared, resource, &env, judgement, partition));
+            judged.findings.push(found(check, resource, &env, judgement, partition));
         }
     }
     for (place, unknown) in fold(&graph.open) {
-        for prepared in by_kind.get(place.kind).into_iter().flatten() {
-            judged.findings.push(open(prepared.check, &place, &unknown, partition));
+        for check in by_kind.get(place.kind).into_iter().flatten() {
+            judged.findings.push(open(check, &place, &unknown, partition));
         }
     }
     judged.findings.sort_by(|a, b| (&a.region, &a.check, &a.resource).cmp(&(&b.region, &b.check, &b.resource)));
     judged
 }
 
-/// A check with the paths its expressions look at.
-struct Prepared<'c> {
-    check: &'c Check,
-    paths: BTreeSet<(Root, Vec<&'static str>)>,
-}
-
-fn found(
-    prepared: &Prepared<'_>,
-    resource: &Resource,
-    env: &Env<'_>,
-    judgement: Judgement,
-    partition: &Partition,
-) -> Finding {
-    let check = prepared.check;
+fn found(check: &Check, resource: &Resource, env: &Env<'_>, judgement: Judgement, partition: &Partition) -> Finding {
     let mut evidence = resource.evidence.clone();
     if let Some(first) = evidence.first_mut() {
-        first.facts.extend(facts(&prepared.paths, env));
+        first.facts.extend(facts(&check.looked_at, env));
     }
     let place = Place { kind: resource.kind, account: &resource.account, region: resource.region.as_ref() };
     Finding {

@@ -270,7 +270,9 @@ fn read_marks(reader: &mut Reader<'_>, node: &Node, above: Vec<String>, marks: &
         path.extend(entry.key.split('.').map(str::to_owned));
         if matches!(entry.value.yaml, Yaml::Map(_)) {
             read_marks(reader, &entry.value, path, marks);
-        } else if let Some(why) = reader.word(&entry.value, "reason", &REASONS) {
+        } else {
+            // A faulty reason has been told; the field counts as marked all the same, so that it is not missed too.
+            let why = reader.word(&entry.value, "reason", &REASONS).unwrap_or(Why::Failed);
             marks.push(Mark { path, why, span: entry.key_span.clone() });
         }
     }

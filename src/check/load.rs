@@ -40,11 +40,11 @@ fn load_here(files: &[SourceFile]) -> Result<CheckSet, CheckErrors> {
             }
         };
         let check = read::check(&mut reader, &node);
-        if let Some((id, span)) = read::written_id(&node, file) {
-            if let Some(other) = origins.insert((file.builtin, id.clone()), &file.name) {
-                let error = reader.error(span, format!("there is another check `{id}`"));
-                error.help = Some(format!("it stands in {other}"));
-            }
+        if let Some((id, span)) = read::written_id(&node, file)
+            && let Some(other) = origins.insert((file.builtin, id.clone()), &file.name)
+        {
+            let error = reader.error(span, format!("there is another check `{id}`"));
+            error.help = Some(format!("it stands in {other}"));
         }
         if let Some(check) = check {
             lint(&mut reader, &check);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::expr::Scope;
+use super::expr::{Expr, Scope};
 use super::given;
 use super::reader::{Fields, Reader};
 use super::spec::{Case, Check, Criterion, Required, SourceFile};
@@ -79,6 +79,8 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node) -> Option<Check> {
     let cases = optional(&fields, "cases").map(|node| reader.list(node)).unwrap_or_default();
     let cases = cases.iter().map(|node| case(reader, node, kind?, source?)).collect::<Vec<_>>();
 
+    let (applies, criteria) = (flatten(applies)?, criteria??);
+    let looked_at = expressions(applies.as_ref(), &criteria).flat_map(|expr| expr.paths().iter().cloned()).collect();
     Some(Check {
         id: id?,
         title: title?,
@@ -86,9 +88,9 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node) -> Option<Check> {
         source: source?,
         dimension: dimension?,
         kind: kind?,
-        applies: flatten(applies)?,
+        applies,
         not_applicable: flatten(not_applicable)?,
-        criteria: criteria??,
+        criteria,
         why,
         fix,
         frameworks,
@@ -97,7 +99,20 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node) -> Option<Check> {
         builtin: reader.file.builtin,
         file: reader.file.name.clone(),
         text: reader.file.text.clone(),
+        looked_at,
     })
+}
+
+/// The expressions that decide.
+fn expressions<'c>(applies: Option<&'c Expr>, criteria: &'c [Criterion]) -> impl Iterator<Item = &'c Expr> {
+    let criteria = criteria.iter().flat_map(|criterion| {
+        let when = match &criterion.required {
+            Required::When(expr) => Some(expr),
+            Required::Always | Required::Never => None,
+        };
+        when.into_iter().chain([&criterion.expect])
+    });
+    applies.into_iter().chain(criteria)
 }
 
 /// Absent is fine, present and faulty is not.

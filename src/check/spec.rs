@@ -1,6 +1,6 @@
 //! A check as it means: parsed, typed, ready to judge. How it is written is `read`'s and `schema`'s business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, suggest};
@@ -47,6 +47,8 @@ pub struct Check {
     /// The file it was read from, and its whole text.
     pub file: String,
     pub text: String,
+    /// Every path that `applies` and the criteria look at.
+    pub(super) looked_at: BTreeSet<(Root, Vec<&'static str>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -141,24 +143,8 @@ impl Check {
 
     /// The fields of the resource that its expressions look at, dotted, sorted.
     pub fn fields(&self) -> Vec<String> {
-        let paths = self.paths();
-        paths.iter().filter(|(root, _)| *root == Root::Resource).map(|(_, path)| path.join(".")).collect()
-    }
-
-    /// Every path looked at, of all expressions that decide.
-    pub(super) fn paths(&self) -> std::collections::BTreeSet<(Root, Vec<&'static str>)> {
-        self.expressions().flat_map(|expr| expr.paths().iter().cloned()).collect()
-    }
-
-    fn expressions(&self) -> impl Iterator<Item = &Expr> {
-        let criteria = self.criteria.iter().flat_map(|criterion| {
-            let when = match &criterion.required {
-                Required::When(expr) => Some(expr),
-                Required::Always | Required::Never => None,
-            };
-            when.into_iter().chain([&criterion.expect])
-        });
-        self.applies.iter().chain(criteria)
+        let paths = self.looked_at.iter();
+        paths.filter(|(root, _)| *root == Root::Resource).map(|(_, path)| path.join(".")).collect()
     }
 
     /// As published in results.

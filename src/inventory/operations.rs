@@ -85,9 +85,11 @@ pub const OPERATIONS: &[Operation] = operations! {
     "bedrock" "ListGuardrails" "bedrock:ListGuardrails" Workloads ["guardrails"] "guardrails"
     "bedrock-agent" "ListAgents" "bedrock:ListAgents" Workloads ["agentSummaries"] "agents"
     "bedrock-agent" "ListKnowledgeBases" "bedrock:ListKnowledgeBases" Workloads ["knowledgeBaseSummaries"] "knowledge bases"
+    "bedrock-agent" "GetKnowledgeBase" "bedrock:GetKnowledgeBase" Workloads ["knowledgeBase"] "supplemental bucket of a knowledge base"
     "bedrock-agent" "ListDataSources" "bedrock:ListDataSources" Workloads ["dataSourceSummaries"] "data sources of a knowledge base"
     "bedrock-agent" "GetDataSource" "bedrock:GetDataSource" Workloads ["dataSource"] "buckets of a data source"
     "bedrock-agent" "ListFlows" "bedrock:ListFlows" Workloads ["flowSummaries"] "flows"
+    "bedrock-agent" "GetFlow" "bedrock:GetFlow" Workloads ["id"] "buckets that nodes of a flow use"
 
     "ec2" "DescribeRegions" "ec2:DescribeRegions" Evidence ["regionInfo"] "regions enabled in the account"
     "ec2" "DescribeSubnets" "ec2:DescribeSubnets" Evidence ["subnetSet"] "the VPCs workloads run in"

@@ -31,10 +31,9 @@ pub struct References {
 pub struct Reading {
     pub account: AccountId,
     pub region: Region,
-    /// Buckets of the account in the region, to be described.
+    /// Buckets of the account in the region, to be described. Those whose region no answer told yet stand with the
+    /// partition's home region, to be located first.
     pub buckets: BTreeSet<String>,
-    /// Buckets of the account whose region is not known yet; `region` is then the partition's home region.
-    pub unlocated: BTreeSet<String>,
     /// Buckets that nobody lists, to be asked for from outside.
     pub probes: BTreeSet<String>,
     pub subnets: BTreeSet<String>,
@@ -208,7 +207,6 @@ pub fn readings(references: &References, home: &Region) -> Vec<Reading> {
             account: account.clone(),
             region: region.clone(),
             buckets: BTreeSet::new(),
-            unlocated: BTreeSet::new(),
             probes: BTreeSet::new(),
             subnets: BTreeSet::new(),
             log_groups: BTreeSet::new(),
@@ -219,12 +217,9 @@ pub fn readings(references: &References, home: &Region) -> Vec<Reading> {
     };
     for (name, (from, from_region)) in &references.buckets {
         match references.owners.get(name) {
-            Some((owner, Some(region))) => at(owner, region, &mut |r| {
+            Some((owner, region)) => at(owner, region.as_ref().unwrap_or(home), &mut |r| {
                 r.buckets.insert(name.clone());
                 r.deliveries |= references.ai_buckets.contains(name);
-            }),
-            Some((owner, None)) => at(owner, home, &mut |r| {
-                r.unlocated.insert(name.clone());
             }),
             None => at(from, from_region, &mut |r| {
                 r.probes.insert(name.clone());

@@ -48,7 +48,9 @@ impl Lower<'_> {
 
     pub(super) fn node(&mut self, node: &IdedExpr) -> Lowered {
         if self.depth == MAX_DEPTH {
-            return self.fault(Fault::new(self.parsed.range(node), "expression is nested too deeply"));
+            let fault = Fault::new(self.parsed.range(node), "expression is nested too deeply");
+            let told = self.faults.iter().any(|known| known.message == fault.message);
+            return if told { None } else { self.fault(fault) };
         }
         self.depth += 1;
         let lowered = match &node.expr {

@@ -1,0 +1,251 @@
+//! What a failed call means: every error of the SDK becomes one of the reasons a fact can be unknown.
+//!
+//! Answers that mean "there is none" are no failures; the collectors name their codes.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::aws::interceptor::Incomplete;
+use crate::model::observed::Why;
+
+/// Longest message kept of what AWS said.
+const MESSAGE_CHARS: usize = 300;
+
+/// A failure, reduced to what tells its class.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failure<'a> {
+    /// The error code without namespace; services that deny through a gateway send none.
+    code: Option<&'a str>,
+    status: Option<u16>,
+    message: &'a str,
+}
+
+/// The error code AWS sent, if it sent one.
+pub(crate) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+    match error {
+        SdkError::ServiceError(service) => service.err().code(),
+        _ => None,
+    }
+}
+
+/// The class of an error, and what was said, shortened.
+pub(crate) fn classify<E>(error: &SdkError<E, HttpResponse>) -> (Why, String)
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => (Why::TimedOut, "no answer in time".to_owned()),
+        SdkError::DispatchFailure(failure) => {
+            let text = chain(failure.as_connector_error().map(|e| e as &(dyn Error + 'static)));
+            let why = if failure.is_timeout() {
+                Why::TimedOut
+            } else if no_such_host(&text) {
+                Why::ServiceAbsent
+            } else {
+                Why::Failed
+            };
+            (why, shorten(&text))
+        }
+        SdkError::ConstructionFailure(_) => (Why::Failed, shorten(&chain(error.source()))),
+        // Only an answer that arrived can fail like this: cut off, or not what the protocol says. Errors among them
+        // still have a status, as of a gateway that denies in a form of its own.
+        SdkError::ResponseError(response) => match response.raw().status() {
+            status if status.is_success() => (Why::Malformed, shorten(&chain(error.source()))),
+            status => {
+                let failure = Failure { status: Some(status.as_u16()), ..Failure::default() };
+                (failure.why(), format!("HTTP {}", status.as_u16()))
+            }
+        },
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status();
+            let said = service.err().message();
+            if status.is_success() {
+                return (Why::Malformed, shorten(&said.map_or_else(|| chain(Some(service.err())), str::to_owned)));
+            }
+            let failure =
+                Failure { code: service.err().code(), status: Some(status.as_u16()), message: said.unwrap_or("") };
+            let text = match (failure.code, said) {
+                (Some(code), Some(said)) => format!("{code}: {said}"),
+                (Some(code), None) => code.to_owned(),
+                (None, Some(said)) => format!("HTTP {}: {said}", status.as_u16()),
+                (None, None) => format!("HTTP {}", status.as_u16()),
+            };
+            (failure.why(), shorten(&text))
+        }
+        _ => (Why::Failed, shorten(&chain(Some(error)))),
+    }
+}
+
+impl Failure<'_> {
+    fn why(self) -> Why {
+        let by_code = self.code.and_then(|code| of_code(code, self.message));
+        match (by_code, self.code, self.status) {
+            (Some(Why::Denied), _, _) | (None, None, Some(403)) if by_scp(self.message) => Why::DeniedByScp,
+            (Some(why), _, _) => why,
+            // Services whose denials come from a gateway send no code their protocol knows.
+            (None, None, Some(403)) => Why::Denied,
+            (None, _, Some(429)) => Why::Throttled,
+            (None, _, Some(408 | 504)) => Why::TimedOut,
+            (None, _, _) => Why::Failed,
+        }
+    }
+}
+
+/// The classes of the codes AWS services use, which differ by protocol and age of the service
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> and the like).
+fn of_code(code: &str, message: &str) -> Option<Why> {
+    let code = code.strip_prefix("Client.").unwrap_or(code);
+    Some(match code {
+        "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "AuthorizationErrorException"
+        | "NotAuthorized"
+        | "AuthorizationException"
+        | "UnauthorizedException"
+        | "AllAccessDisabled" => Why::Denied,
+        _ if code.starts_with("AccessDenied") => Why::Denied,
+        _ if THROTTLES.contains(&code) => Why::Throttled,
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "AuthFailure"
+        | "InvalidAccessKeyId"
+        | "InvalidToken"
+        | "RegionDisabledException" => Why::RegionDisabled,
+        "OptInRequired" | "SubscriptionRequiredException" => Why::NotSubscribed,
+        "UnknownOperationException" | "UnsupportedOperationInRegion" => Why::ServiceAbsent,
+        "RequestTimeout" | "RequestTimeoutException" => Why::TimedOut,
+        "NoSuchBucket" => Why::Vanished,
+        _ if code.starts_with("ResourceNotFound") => Why::Vanished,
+        "ValidationException" if contains(message, "could not find") => Why::Vanished,
+        // How Bedrock answers a list where it does not exist.
+        "ValidationException" if contains(message, "unknown operation") => Why::ServiceAbsent,
+        _ => return None,
+    })
+}
+
+/// Codes by which services ask for fewer requests.
+const THROTTLES: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+
+/// Whether one answer, by status and raw body, asks for fewer requests; for counting, before the SDK parses it.
+pub(crate) fn throttles(status: u16, body: &[u8]) -> bool {
+    let beginning = String::from_utf8_lossy(body.get(..body.len().min(2048)).unwrap_or(&[]));
+    status == 429 || (status >= 400 && THROTTLES.iter().any(|code| beginning.contains(code)))
+}
+
+/// AWS names the kind of policy in the message alone
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>).
+fn by_scp(message: &str) -> bool {
+    contains(message, "service control policy")
+}
+
+/// What resolvers of the common systems say of a name that does not exist. "Try again" is not among them: a network
+/// that is down must not look like a region without the service.
+fn no_such_host(text: &str) -> bool {
+    [
+        "name or service not known",
+        "no address associated with hostname",
+        "nodename nor servname",
+        "no such host is known",
+    ]
+    .iter()
+    .any(|said| contains(text, said))
+}
+
+fn contains(text: &str, lower: &str) -> bool {
+    text.to_ascii_lowercase().contains(lower)
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: Option<&(dyn Error + 'static)>) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = error;
+    while let Some(error) = next {
+        if error.is::<Incomplete>() {
+            return error.to_string();
+        }
+        let text = error.to_string();
+        if !parts.iter().any(|part| part.contains(&text)) {
+            parts.push(text);
+        }
+        next = error.source();
+    }
+    parts.join(": ")
+}
+
+/// At most a few hundred characters of it.
+pub(crate) fn shorten(text: &str) -> String {
+    if text.chars().count() <= MESSAGE_CHARS {
+        return text.to_owned();
+    }
+    text.chars().take(MESSAGE_CHARS).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_of_errors() {
+        let table: &[(Option<&str>, u16, &str, Why)] = &[
+            (Some("AccessDenied"), 403, "", Why::Denied),
+            (Some("AccessDeniedException"), 400, "User is not authorized", Why::Denied),
+            (Some("AccessDeniedException"), 400, "with an explicit deny in a service control policy", Why::DeniedByScp),
+            (Some("UnauthorizedOperation"), 403, "", Why::Denied),
+            (Some("Client.UnauthorizedOperation"), 403, "", Why::Denied),
+            (None, 403, "", Why::Denied),
+            (None, 403, "explicit deny in a Service Control Policy", Why::DeniedByScp),
+            (Some("SignatureDoesNotMatch"), 403, "", Why::Failed),
+            (Some("ExpiredToken"), 403, "", Why::Failed),
+            (Some("RequestLimitExceeded"), 503, "", Why::Throttled),
+            (Some("SlowDown"), 503, "", Why::Throttled),
+            (None, 429, "", Why::Throttled),
+            (Some("UnrecognizedClientException"), 400, "", Why::RegionDisabled),
+            (Some("AuthFailure"), 401, "", Why::RegionDisabled),
+            (Some("OptInRequired"), 403, "", Why::NotSubscribed),
+            (Some("UnknownOperationException"), 400, "", Why::ServiceAbsent),
+            (Some("ValidationException"), 400, "Could not find endpoint \"arn\"", Why::Vanished),
+            (Some("ValidationException"), 400, "1 validation error detected", Why::Failed),
+            (Some("ResourceNotFound"), 400, "", Why::Vanished),
+            (Some("NoSuchBucket"), 404, "", Why::Vanished),
+            (Some("InternalServerError"), 500, "", Why::Failed),
+            (None, 500, "", Why::Failed),
+            (None, 404, "", Why::Failed),
+        ];
+        for (code, status, message, wanted) in table {
+            let failure = Failure { code: *code, status: Some(*status), message };
+            assert_eq!(failure.why(), *wanted, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn throttles_are_seen_in_the_raw_answer() {
+        assert!(throttles(400, br#"{"__type":"ThrottlingException"}"#));
+        assert!(throttles(503, b"<Error><Code>SlowDown</Code></Error>"));
+        assert!(!throttles(200, br#"{"name":"ThrottlingException"}"#));
+        assert!(!throttles(400, b"{}"));
+    }
+
+    #[test]
+    fn a_network_that_is_down_is_no_absent_service() {
+        assert!(no_such_host("dns error: failed to lookup address information: Name or service not known"));
+        assert!(!no_such_host("dns error: failed to lookup address information: Temporary failure in name resolution"));
+        assert!(!no_such_host("tcp connect error: Connection refused (os error 111)"));
+    }
+}

@@ -1,0 +1,97 @@
+//! How often each operation was called in this process, and how far its clock is off.
+//!
+//! Filled by the interceptor, read by the manifest and the progress line.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::inventory::operations::{OPERATIONS, Operation};
+use crate::inventory::snapshot::CallCount;
+
+/// Counts per operation of the allow-list; nothing else can leave the process.
+#[derive(Debug)]
+pub struct Ledger {
+    /// In the order of [`OPERATIONS`].
+    counts: Vec<Counts>,
+    skew: OnceLock<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    operations: AtomicU64,
+    attempts: AtomicU64,
+    throttled: AtomicU64,
+}
+
+/// What the ledger counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    /// An operation began.
+    Operation,
+    /// A request left, retries included.
+    Attempt,
+    /// An answer asked for fewer requests.
+    Throttle,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { counts: OPERATIONS.iter().map(|_| Counts::default()).collect(), skew: OnceLock::new() }
+    }
+}
+
+impl Ledger {
+    pub(crate) fn count(&self, operation: &Operation, event: Event) {
+        let position = OPERATIONS.iter().position(|listed| listed == operation);
+        let Some(counts) = position.and_then(|at| self.counts.get(at)) else {
+            panic!("internal error: {}:{} is not on the allow-list", operation.service, operation.name);
+        };
+        let counter = match event {
+            Event::Operation => &counts.operations,
+            Event::Attempt => &counts.attempts,
+            Event::Throttle => &counts.throttled,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes how many seconds the host's clock is ahead of AWS's; the first answer's word stands.
+    pub(crate) fn note_skew(&self, seconds: i64) {
+        // A later answer finds the cell filled, which is what "first" means.
+        let _ = self.skew.set(seconds);
+    }
+
+    /// Seconds the host's clock was ahead of AWS's at the first answer; none before one arrived.
+    pub fn clock_skew_seconds(&self) -> Option<i64> {
+        self.skew.get().copied()
+    }
+
+    /// What was called, by `service:Operation`.
+    pub fn calls(&self) -> BTreeMap<String, CallCount> {
+        OPERATIONS
+            .iter()
+            .zip(&self.counts)
+            .map(|(operation, counts)| (format!("{}:{}", operation.service, operation.name), counts.get()))
+            .filter(|(_, count)| *count != CallCount::default())
+            .collect()
+    }
+
+    /// All operations together.
+    pub fn total(&self) -> CallCount {
+        self.counts.iter().map(Counts::get).fold(CallCount::default(), |sum, one| CallCount {
+            operations: sum.operations + one.operations,
+            attempts: sum.attempts + one.attempts,
+            throttled: sum.throttled + one.throttled,
+        })
+    }
+}
+
+impl Counts {
+    fn get(&self) -> CallCount {
+        CallCount {
+            operations: self.operations.load(Ordering::Relaxed),
+            attempts: self.attempts.load(Ordering::Relaxed),
+            throttled: self.throttled.load(Ordering::Relaxed),
+        }
+    }
+}

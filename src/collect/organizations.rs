@@ -1,0 +1,336 @@
+//! The organization: its accounts, where each stands in the tree of units, and which of them a run assesses.
+//!
+//! Entering the accounts is `aws::session`'s; what happens inside them is the runner's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_organizations::Client;
+use aws_sdk_organizations::types::Account as Described;
+
+use crate::aws::client;
+use crate::aws::session::Caller;
+use crate::inventory::organizations::{Account, Organization, OrganizationId};
+use crate::model::ids::AccountId;
+use crate::model::observed::{Observed, Told, Unknown, Why};
+
+use super::listing::{ALL, Page, malformed, pages, required_text, text};
+use super::scope::{Answer, Frame, Scope};
+
+/// The calls this collector makes, with the caller's own credentials.
+pub(crate) const CALLS: &[&str] = &[
+    "organizations:DescribeOrganization",
+    "organizations:ListAccounts",
+    "organizations:ListRoots",
+    "organizations:ListOrganizationalUnitsForParent",
+    "organizations:ListAccountsForParent",
+];
+
+/// Units nest no deeper
+/// (<https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>).
+const DEPTH: usize = 5;
+
+/// Accounts a run sets out to assess.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Selection {
+    pub accounts: Vec<AccountId>,
+    /// Ids (`ou-...`, `r-...`) or paths of names, `Root/Workloads` or `Workloads`; what is below a unit is in it.
+    pub organizational_units: Vec<String>,
+}
+
+/// What was found, and how its accounts are entered.
+#[derive(Clone, Debug)]
+pub(crate) struct Discovered {
+    pub organization: Organization,
+    /// Only the caller's account, with the caller's own credentials.
+    pub single_account: bool,
+}
+
+/// Lists the organization. Where there is none, or the caller may not list it, the run is about the caller's account
+/// alone. The error is for people: a selection that nothing meets, or a failure that may pass, after which a run over
+/// one account would be mistaken for one over the organization.
+pub(crate) async fn discover(caller: &Caller, frame: &Frame, selection: &Selection) -> Result<Discovered, String> {
+    let scope = Scope::new(frame, &caller.own_entry(), &caller.partition.home_region());
+    let client = client::organizations(&scope.evidence);
+
+    let organization = describe(&scope, &client).await;
+    if organization == Observed::Absent {
+        return alone(caller, selection, organization, Ok(()));
+    }
+    let call = "organizations:ListAccounts";
+    let listed = pages(&scope, call, ALL, |token| async {
+        let request = client.list_accounts().set_next_token(token).send();
+        let Answer { value, read } = scope.ask("organizations:ListAccounts", request).await?;
+        Ok(Page { items: value.accounts, next: value.next_token, read })
+    })
+    .await
+    .named(&scope, |account, _| Some((AccountId::parse(account.id.as_deref()?).ok()?, account)));
+
+    let mut whole = listed.whole.clone();
+    let described: BTreeMap<AccountId, Described> = listed.items.into_iter().map(|(account, _)| account).collect();
+    if !described.contains_key(&caller.account) {
+        match whole {
+            Err(unknown) if unknown.why.passing() => {
+                return Err(format!("cannot list the accounts of the organization: {}; try again", said(&unknown)));
+            }
+            Err(unknown) => return alone(caller, selection, organization, Err(unknown)),
+            // AWS lists the caller too, or refuses.
+            Ok(()) => {
+                let unknown = malformed(&scope, call, "the list does not hold the account of the caller");
+                return alone(caller, selection, organization, Err(unknown));
+            }
+        }
+    }
+
+    let tree = tree(&scope, &client).await;
+    let placed = if described.values().all(|account| path_ids(account).is_some()) {
+        Ok(BTreeMap::new())
+    } else {
+        place(&scope, &client, &tree).await
+    };
+    let mut accounts: Vec<Account> = described
+        .into_iter()
+        .map(|(id, account)| {
+            let ids = match path_ids(&account) {
+                Some(ids) => Ok(ids),
+                None => placed.as_ref().map_err(Clone::clone).and_then(|placed| {
+                    let parent = placed.get(&id).cloned();
+                    parent.ok_or_else(|| scope.unknown("organizations:ListAccountsForParent", Why::Vanished))
+                }),
+            };
+            let ou_path = ids.as_ref().map_err(Clone::clone).and_then(|ids| names(&scope, &tree, ids));
+            Account {
+                name: text(account.name.clone()),
+                state: state(&account),
+                ou_path,
+                ou_ids: ids.unwrap_or_else(|_| Vec::new()),
+                selected: false,
+                id,
+            }
+        })
+        .collect();
+    select(&mut accounts, selection)?;
+    // A list that broke off after some pages: what is there is assessed, what is not stays unknown.
+    if let Err(unknown) = &mut whole {
+        unknown.message.get_or_insert_with(|| format!("after {} accounts", accounts.len()));
+    }
+    Ok(Discovered { organization: Organization { organization, accounts, listed: whole }, single_account: false })
+}
+
+async fn describe(scope: &Scope, client: &Client) -> Observed<OrganizationId> {
+    let call = "organizations:DescribeOrganization";
+    let absent = &["AWSOrganizationsNotInUseException"];
+    let answer = scope.ask_or_none(call, absent, client.describe_organization().send()).await;
+    Observed::from_told(answer.and_then(|(output, _)| {
+        let Some(output) = output else { return Ok(None) };
+        let organization =
+            output.organization.ok_or_else(|| malformed(scope, call, "the answer lacks Organization"))?;
+        let management = required_text(scope, call, "MasterAccountId", organization.master_account_id)?;
+        Ok(Some(OrganizationId {
+            id: required_text(scope, call, "Id", organization.id)?,
+            management_account: AccountId::parse(&management).map_err(|said| malformed(scope, call, &said))?,
+        }))
+    }))
+}
+
+/// The caller's account as the only one.
+fn alone(
+    caller: &Caller,
+    selection: &Selection,
+    organization: Observed<OrganizationId>,
+    listed: Told<()>,
+) -> Result<Discovered, String> {
+    let ou_path = match (&organization, &listed) {
+        // Where there is no organization there is no path either.
+        (Observed::Absent, _) => Ok(String::new()),
+        (_, Err(unknown)) => Err(unknown.clone()),
+        (_, Ok(())) => Err(Unknown::new("organizations:ListRoots", Why::NotCollected).in_account(&caller.account)),
+    };
+    let mut accounts = vec![Account {
+        id: caller.account.clone(),
+        name: None,
+        state: None,
+        ou_path,
+        ou_ids: Vec::new(),
+        selected: false,
+    }];
+    select(&mut accounts, selection)?;
+    Ok(Discovered { organization: Organization { organization, accounts, listed }, single_account: true })
+}
+
+/// `Status` is the older field, which AWS announced to drop.
+fn state(account: &Described) -> Option<String> {
+    let state = account.state().map(|state| state.as_str());
+    state.or(account.status().map(|status| status.as_str())).map(str::to_owned)
+}
+
+/// The ids of roots and units in `Paths`, `o-.../r-.../ou-.../ou-.../`.
+fn path_ids(account: &Described) -> Option<Vec<String>> {
+    let path = account.paths().first()?;
+    let ids = path.split('/').filter(|part| part.starts_with("r-") || part.starts_with("ou-"));
+    Some(ids.map(str::to_owned).collect::<Vec<_>>()).filter(|ids| !ids.is_empty())
+}
+
+/// Roots and units by id: name, and ids from the root down to and with itself.
+type Tree = BTreeMap<String, (String, Vec<String>)>;
+
+/// Walks the tree from the roots down.
+async fn tree(scope: &Scope, client: &Client) -> Told<Tree> {
+    let call = "organizations:ListRoots";
+    let roots = pages(scope, call, ALL, |token| async {
+        let request = client.list_roots().set_next_token(token).send();
+        let Answer { value, read } = scope.ask("organizations:ListRoots", request).await?;
+        Ok(Page { items: value.roots, next: value.next_token, read })
+    });
+    let mut tree = Tree::new();
+    let mut level: Vec<Vec<String>> = Vec::new();
+    for root in roots.await.all(&mut Vec::new())? {
+        let id = required_text(scope, call, "Id", root.id)?;
+        let name = required_text(scope, call, "Name", root.name)?;
+        level.push(vec![id.clone()]);
+        tree.insert(id.clone(), (name, vec![id]));
+    }
+    let call = "organizations:ListOrganizationalUnitsForParent";
+    for _ in 0..DEPTH {
+        let mut below = Vec::new();
+        for path in std::mem::take(&mut level) {
+            let Some(parent) = path.last() else { continue };
+            let units = pages(scope, call, ALL, |token| async {
+                let request =
+                    client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token).send();
+                let Answer { value, read } =
+                    scope.ask("organizations:ListOrganizationalUnitsForParent", request).await?;
+                Ok(Page { items: value.organizational_units, next: value.next_token, read })
+            });
+            for unit in units.await.all(&mut Vec::new())? {
+                let id = required_text(scope, call, "Id", unit.id)?;
+                let name = required_text(scope, call, "Name", unit.name)?;
+                let path: Vec<String> = path.iter().cloned().chain([id.clone()]).collect();
+                if tree.insert(id, (name, path.clone())).is_none() {
+                    below.push(path);
+                }
+            }
+        }
+        level = below;
+    }
+    Ok(tree)
+}
+
+/// Which unit each account is in, for organizations that do not say so with the account.
+async fn place(scope: &Scope, client: &Client, tree: &Told<Tree>) -> Told<BTreeMap<AccountId, Vec<String>>> {
+    let call = "organizations:ListAccountsForParent";
+    let mut placed = BTreeMap::new();
+    for (parent, (_, path)) in tree.as_ref().map_err(Clone::clone)? {
+        let accounts = pages(scope, call, ALL, |token| async {
+            let request = client.list_accounts_for_parent().parent_id(parent).set_next_token(token).send();
+            let Answer { value, read } = scope.ask("organizations:ListAccountsForParent", request).await?;
+            Ok(Page { items: value.accounts, next: value.next_token, read })
+        });
+        for account in accounts.await.all(&mut Vec::new())? {
+            placed.insert(AccountId::new(required_text(scope, call, "Id", account.id)?), path.clone());
+        }
+    }
+    Ok(placed)
+}
+
+fn names(scope: &Scope, tree: &Told<Tree>, ids: &[String]) -> Told<String> {
+    let tree = tree.as_ref().map_err(Clone::clone)?;
+    let name = |id: &String| {
+        let unit = tree.get(id).map(|(name, _)| name.as_str());
+        unit.ok_or_else(|| scope.unknown("organizations:ListOrganizationalUnitsForParent", Why::Vanished))
+    };
+    Ok(ids.iter().map(name).collect::<Told<Vec<_>>>()?.join("/"))
+}
+
+/// Marks the accounts that were asked for, by account or by unit; all when nothing was asked for. An error names
+/// every request that nothing meets.
+fn select(accounts: &mut [Account], selection: &Selection) -> Result<(), String> {
+    let Selection { accounts: ids, organizational_units: units } = selection;
+    let everything = ids.is_empty() && units.is_empty();
+    let mut met: BTreeSet<&str> = BTreeSet::new();
+    for account in accounts.iter_mut() {
+        let by_id = ids.iter().filter(|id| **id == account.id).map(AccountId::as_str);
+        let by_unit = units.iter().filter(|unit| in_unit(account, unit)).map(String::as_str);
+        let reasons: Vec<&str> = by_id.chain(by_unit).collect();
+        account.selected = everything || !reasons.is_empty();
+        met.extend(reasons);
+    }
+    let unmet: Vec<String> = ids
+        .iter()
+        .filter(|id| !met.contains(id.as_str()))
+        .map(|id| format!("account {id} is not among the {} listed", accounts.len()))
+        .chain(units.iter().filter(|unit| !met.contains(unit.as_str())).map(|unit| unit_unmet(accounts, unit)))
+        .collect();
+    if unmet.is_empty() { Ok(()) } else { Err(unmet.join("; ")) }
+}
+
+fn in_unit(account: &Account, unit: &str) -> bool {
+    if account.ou_ids.iter().any(|id| id == unit) {
+        return true;
+    }
+    let Ok(path) = &account.ou_path else { return false };
+    let unit = unit.trim_matches('/');
+    let below = |path: &str| path == unit || path.strip_prefix(unit).is_some_and(|rest| rest.starts_with('/'));
+    // The root's name may be left out.
+    below(path) || path.split_once('/').is_some_and(|(_, rest)| below(rest))
+}
+
+fn unit_unmet(accounts: &[Account], unit: &str) -> String {
+    let unplaced = accounts.iter().find_map(|account| account.ou_path.as_ref().err());
+    match unplaced {
+        Some(unknown) => format!("cannot tell which accounts are in unit `{unit}`: {}", said(unknown)),
+        None => format!("no account is in a unit `{unit}`, by id or by path of names such as `Root/Workloads`"),
+    }
+}
+
+fn said(unknown: &Unknown) -> String {
+    match &unknown.message {
+        Some(message) => format!("{} ({message})", unknown.sentence()),
+        None => unknown.sentence(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(id: &str, path: &str, ids: &[&str]) -> Account {
+        Account {
+            id: AccountId::new(id),
+            name: None,
+            state: Some("ACTIVE".to_owned()),
+            ou_path: Ok(path.to_owned()),
+            ou_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            selected: false,
+        }
+    }
+
+    fn selected(accounts: &[&str], units: &[&str]) -> Result<Vec<String>, String> {
+        let mut all = [
+            account("000000000001", "Root/ML/Prod", &["r-1", "ou-1-ml", "ou-1-prod"]),
+            account("000000000002", "Root/ML", &["r-1", "ou-1-ml"]),
+            account("000000000003", "Root/MLX", &["r-1", "ou-1-mlx"]),
+        ];
+        let selection = Selection {
+            accounts: accounts.iter().map(|id| AccountId::new(*id)).collect(),
+            organizational_units: units.iter().map(|unit| (*unit).to_owned()).collect(),
+        };
+        select(&mut all, &selection)?;
+        Ok(all.iter().filter(|account| account.selected).map(|account| account.id.to_string()).collect())
+    }
+
+    #[test]
+    fn a_unit_holds_what_is_below_it_and_not_its_namesakes() {
+        let ml = Ok(vec!["000000000001".to_owned(), "000000000002".to_owned()]);
+        assert_eq!(selected(&[], &["Root/ML"]), ml);
+        assert_eq!(selected(&[], &["ML/"]), ml);
+        assert_eq!(selected(&[], &["ou-1-ml"]), ml);
+        assert_eq!(selected(&["000000000003"], &["ou-1-ml"]).map(|all| all.len()), Ok(3));
+        assert_eq!(selected(&[], &[]).map(|all| all.len()), Ok(3));
+    }
+
+    #[test]
+    fn every_request_that_nothing_meets_is_named() {
+        let said = selected(&["000000000009"], &["Nowhere"]).unwrap_err();
+        assert!(said.contains("000000000009") && said.contains("`Nowhere`"), "{said}");
+    }
+}

@@ -1,0 +1,92 @@
+//! SageMaker: endpoints, models, jobs, notebooks, Studio domains and feature groups of one region.
+//!
+//! What is special about endpoints is in `endpoints`; the S3 fields of each resource follow the API reference of its
+//! Describe operation (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/>).
+
+mod endpoints;
+mod jobs;
+mod models;
+mod studio;
+
+use aws_sdk_sagemaker::types::VpcConfig;
+
+use crate::aws::client;
+use crate::inventory::workload::Placement;
+use crate::inventory::{Fact, Line};
+use crate::model::observed::Told;
+
+use super::listing::{absent_service, sorted};
+use super::scope::Scope;
+use super::{cloudwatch, workloads};
+
+/// The calls this collector makes.
+pub(crate) const CALLS: &[&str] = &[
+    "sagemaker:ListEndpoints",
+    "sagemaker:DescribeEndpoint",
+    "sagemaker:DescribeEndpointConfig",
+    "sagemaker:ListModels",
+    "sagemaker:DescribeModel",
+    "sagemaker:ListTrainingJobs",
+    "sagemaker:DescribeTrainingJob",
+    "sagemaker:ListProcessingJobs",
+    "sagemaker:DescribeProcessingJob",
+    "sagemaker:ListTransformJobs",
+    "sagemaker:DescribeTransformJob",
+    "sagemaker:ListHyperParameterTuningJobs",
+    "sagemaker:DescribeHyperParameterTuningJob",
+    "sagemaker:ListAutoMLJobs",
+    "sagemaker:DescribeAutoMLJobV2",
+    "sagemaker:ListNotebookInstances",
+    "sagemaker:DescribeNotebookInstance",
+    "sagemaker:ListDomains",
+    "sagemaker:DescribeDomain",
+    "sagemaker:ListFeatureGroups",
+    "sagemaker:DescribeFeatureGroup",
+];
+
+/// The list calls after the first.
+const OTHER_LISTS: &[&str] = &[
+    "sagemaker:ListModels",
+    "sagemaker:ListTrainingJobs",
+    "sagemaker:ListProcessingJobs",
+    "sagemaker:ListTransformJobs",
+    "sagemaker:ListHyperParameterTuningJobs",
+    "sagemaker:ListAutoMLJobs",
+    "sagemaker:ListNotebookInstances",
+    "sagemaker:ListDomains",
+    "sagemaker:ListFeatureGroups",
+];
+
+/// Every SageMaker workload of the region. One list after the other: AWS publishes no rate limits for these calls,
+/// and what bounds a sweep is the number of accounts, not the length of one.
+pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
+    let client = &client::sagemaker(&scope.workloads);
+    let mut lines = endpoints::collect(scope, client).await;
+    if let Some(silent) = absent_service(scope, &lines, OTHER_LISTS) {
+        lines.extend(silent);
+        return sorted(lines);
+    }
+    if lines.iter().any(|line| matches!(line.fact, Fact::Workload(_))) {
+        lines.push(cloudwatch::endpoint_invocations(scope).await);
+    }
+    lines.extend(models::collect(scope, client).await);
+    lines.extend(jobs::training(scope, client).await);
+    lines.extend(jobs::processing(scope, client).await);
+    lines.extend(jobs::transform(scope, client).await);
+    lines.extend(jobs::tuning(scope, client).await);
+    lines.extend(jobs::automl(scope, client).await);
+    lines.extend(studio::notebooks(scope, client).await);
+    lines.extend(studio::domains(scope, client).await);
+    lines.extend(studio::feature_groups(scope, client).await);
+    sorted(lines)
+}
+
+/// Page size of the list calls, the largest AWS takes.
+const PAGE: i32 = 100;
+
+/// In the subnets of a `VpcConfig`, else `elsewhere`.
+fn placement(scope: &Scope, call: &str, vpc: Option<&VpcConfig>, elsewhere: Placement) -> Told<Placement> {
+    // Some answers carry `{}` for a setting never made.
+    let vpc = vpc.filter(|vpc| vpc.subnets.is_some() || vpc.security_group_ids.is_some());
+    workloads::placement(scope, call, vpc.map(|vpc| vpc.subnets.as_deref()), elsewhere)
+}

@@ -1,0 +1,55 @@
+//! Models: where their artefacts lie and which network they run in.
+
+use aws_sdk_sagemaker::Client;
+use aws_sdk_sagemaker::types::{ContainerDefinition, S3ModelDataSource};
+
+use crate::collect::listing::{ALL, Page, pages};
+use crate::collect::scope::{Answer, Scope};
+use crate::collect::workloads::{Described, Found, Keys, Uses, created, describe_each};
+use crate::inventory::Line;
+use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
+use crate::model::observed::Told;
+
+use super::{PAGE, placement};
+
+pub(super) async fn collect(scope: &Scope, client: &Client) -> Vec<Line> {
+    let listed = pages(scope, "sagemaker:ListModels", ALL, |token| async move {
+        let request = client.list_models().max_results(PAGE).set_next_token(token).send();
+        let Answer { value, read } = scope.ask("sagemaker:ListModels", request).await?;
+        Ok(Page { items: value.models, next: value.next_token, read })
+    })
+    .await
+    .named(scope, |m, read| Found::new(m.model_arn, m.model_name, created(scope, m.creation_time.as_ref(), read)));
+    describe_each(scope, WorkloadKind::Model, listed, |found| describe(scope, client, found)).await
+}
+
+async fn describe(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+    let call = "sagemaker:DescribeModel";
+    let Answer { value: model, read } = scope.ask(call, client.describe_model().model_name(found.id).send()).await?;
+    let mut uses = Uses::default();
+    if let Some(container) = &model.primary_container {
+        container_uses(&mut uses, "PrimaryContainer", container);
+    }
+    for (i, container) in model.containers().iter().enumerate() {
+        container_uses(&mut uses, &format!("Containers[{i}]"), container);
+    }
+    let placement = placement(scope, call, model.vpc_config.as_ref(), Placement::AwsVpc);
+    Ok(Described::new(uses, placement, Keys::default(), read))
+}
+
+fn container_uses(uses: &mut Uses, path: &str, container: &ContainerDefinition) {
+    uses.add(S3Role::Artifact, format!("{path}.ModelDataUrl"), container.model_data_url.as_ref());
+    if let Some(source) = container.model_data_source.as_ref().and_then(|data| data.s3_data_source.as_ref()) {
+        source_uses(uses, &format!("{path}.ModelDataSource.S3DataSource"), source);
+    }
+    for (i, additional) in container.additional_model_data_sources().iter().enumerate() {
+        if let Some(source) = &additional.s3_data_source {
+            source_uses(uses, &format!("{path}.AdditionalModelDataSources[{i}].S3DataSource"), source);
+        }
+    }
+}
+
+fn source_uses(uses: &mut Uses, path: &str, source: &S3ModelDataSource) {
+    uses.add(S3Role::Artifact, format!("{path}.S3Uri"), source.s3_uri.as_ref());
+    uses.add(S3Role::Artifact, format!("{path}.ManifestS3Uri"), source.manifest_s3_uri.as_ref());
+}

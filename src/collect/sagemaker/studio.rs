@@ -1,0 +1,137 @@
+//! Where people work: notebook instances, Studio domains, and the feature groups they share.
+
+use aws_sdk_sagemaker::Client;
+use aws_sdk_sagemaker::types::{AppNetworkAccessType, CustomFileSystemConfig, UserSettings};
+
+use crate::collect::listing::{ALL, Page, malformed, pages, required, text};
+use crate::collect::scope::{Answer, Scope};
+use crate::collect::workloads::{self, Described, Found, Keys, Uses, created, describe_each};
+use crate::inventory::Line;
+use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
+use crate::model::observed::Told;
+
+use super::PAGE;
+
+pub(super) async fn notebooks(scope: &Scope, client: &Client) -> Vec<Line> {
+    let listed = pages(scope, "sagemaker:ListNotebookInstances", ALL, |token| async move {
+        let request = client.list_notebook_instances().max_results(PAGE).set_next_token(token).send();
+        let Answer { value, read } = scope.ask("sagemaker:ListNotebookInstances", request).await?;
+        Ok(Page { items: value.notebook_instances, next: value.next_token, read })
+    })
+    .await
+    .named(scope, |n, read| {
+        let created = created(scope, n.creation_time.as_ref(), read);
+        let status = n.notebook_instance_status.as_ref().map(|s| s.as_str());
+        Some(Found::new(n.notebook_instance_arn, n.notebook_instance_name, created)?.status(status))
+    });
+    describe_each(scope, WorkloadKind::Notebook, listed, |found| describe_notebook(scope, client, found)).await
+}
+
+async fn describe_notebook(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+    let request = client.describe_notebook_instance().notebook_instance_name(found.id).send();
+    let Answer { value: notebook, read } = scope.ask("sagemaker:DescribeNotebookInstance", request).await?;
+    let placement = text(notebook.subnet_id).map_or(Placement::AwsVpc, |subnet| Placement::Subnets(vec![subnet]));
+    let mut keys = Keys::default();
+    keys.add(notebook.kms_key_id.as_ref());
+    Ok(Described::new(Uses::default(), Ok(placement), keys, read))
+}
+
+pub(super) async fn domains(scope: &Scope, client: &Client) -> Vec<Line> {
+    let listed = pages(scope, "sagemaker:ListDomains", ALL, |token| async move {
+        let request = client.list_domains().max_results(PAGE).set_next_token(token).send();
+        let Answer { value, read } = scope.ask("sagemaker:ListDomains", request).await?;
+        Ok(Page { items: value.domains, next: value.next_token, read })
+    })
+    .await
+    .named(scope, |d, read| {
+        let created = created(scope, d.creation_time.as_ref(), read);
+        let status = d.status.as_ref().map(|s| s.as_str());
+        let id = text(d.domain_id)?;
+        let name = text(d.domain_name).or_else(|| Some(id.clone()));
+        Some(Found::new(d.domain_arn, name, created)?.id(id).status(status))
+    });
+    describe_each(scope, WorkloadKind::Domain, listed, |found| describe_domain(scope, client, found)).await
+}
+
+/// Only the traffic of a `VpcOnly` domain passes customer subnets; else they carry nothing but its file system.
+async fn describe_domain(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+    let call = "sagemaker:DescribeDomain";
+    let Answer { value: domain, read } = scope.ask(call, client.describe_domain().domain_id(found.id).send()).await?;
+    let mut uses = Uses::default();
+    let mut keys = Keys::default();
+    if let Some(settings) = &domain.default_user_settings {
+        user_uses(&mut uses, &mut keys, settings);
+    }
+    if let Some(settings) = &domain.default_space_settings {
+        file_system_uses(&mut uses, "DefaultSpaceSettings", settings.custom_file_system_configs());
+    }
+    let studio = domain.domain_settings.as_ref().and_then(|settings| settings.unified_studio_settings.as_ref());
+    let project = studio.and_then(|studio| studio.project_s3_path.as_ref());
+    uses.add(S3Role::AppData, "DomainSettings.UnifiedStudioSettings.ProjectS3Path", project);
+    keys.add(domain.kms_key_id.as_ref());
+
+    let placement = match required(scope, call, "AppNetworkAccessType", domain.app_network_access_type.as_ref()) {
+        Ok(AppNetworkAccessType::VpcOnly) => {
+            workloads::placement(scope, call, Some(domain.subnet_ids.as_deref()), Placement::AwsVpc)
+        }
+        Ok(AppNetworkAccessType::PublicInternetOnly) => Ok(Placement::AwsVpc),
+        Ok(other) => Err(malformed(scope, call, &format!("AppNetworkAccessType is {}", other.as_str()))),
+        Err(unknown) => Err(unknown),
+    };
+    Ok(Described::new(uses, placement, keys, read))
+}
+
+fn user_uses(uses: &mut Uses, keys: &mut Keys, settings: &UserSettings) {
+    if let Some(sharing) = &settings.sharing_settings {
+        let field = "DefaultUserSettings.SharingSettings.S3OutputPath";
+        uses.add(S3Role::AppData, field, sharing.s3_output_path.as_ref());
+        keys.add(sharing.s3_kms_key_id.as_ref());
+    }
+    if let Some(workspace) = settings.canvas_app_settings.as_ref().and_then(|c| c.workspace_settings.as_ref()) {
+        let field = "DefaultUserSettings.CanvasAppSettings.WorkspaceSettings.S3ArtifactPath";
+        uses.add(S3Role::AppData, field, workspace.s3_artifact_path.as_ref());
+        keys.add(workspace.s3_kms_key_id.as_ref());
+    }
+    file_system_uses(uses, "DefaultUserSettings", settings.custom_file_system_configs());
+}
+
+fn file_system_uses(uses: &mut Uses, path: &str, configs: &[CustomFileSystemConfig]) {
+    for (i, config) in configs.iter().enumerate() {
+        if let CustomFileSystemConfig::S3FileSystemConfig(s3) = config {
+            let field = format!("{path}.CustomFileSystemConfigs[{i}].S3FileSystemConfig.S3Uri");
+            uses.add(S3Role::AppData, field, s3.s3_uri.as_ref());
+        }
+    }
+}
+
+pub(super) async fn feature_groups(scope: &Scope, client: &Client) -> Vec<Line> {
+    let listed = pages(scope, "sagemaker:ListFeatureGroups", ALL, |token| async move {
+        let request = client.list_feature_groups().max_results(PAGE).set_next_token(token).send();
+        let Answer { value, read } = scope.ask("sagemaker:ListFeatureGroups", request).await?;
+        Ok(Page { items: value.feature_group_summaries, next: value.next_token, read })
+    })
+    .await
+    .named(scope, |g, read| {
+        let created = created(scope, g.creation_time.as_ref(), read);
+        let status = g.feature_group_status.as_ref().map(|s| s.as_str());
+        Some(Found::new(g.feature_group_arn, g.feature_group_name, created)?.status(status))
+    });
+    describe_each(scope, WorkloadKind::FeatureGroup, listed, |found| describe_group(scope, client, found)).await
+}
+
+/// A group without an offline store keeps nothing in S3.
+async fn describe_group(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+    let request = client.describe_feature_group().feature_group_name(found.id).send();
+    let Answer { value: group, read } = scope.ask("sagemaker:DescribeFeatureGroup", request).await?;
+    let mut uses = Uses::default();
+    let mut keys = Keys::default();
+    if let Some(store) = group.offline_store_config.as_ref().and_then(|offline| offline.s3_storage_config.as_ref()) {
+        let path = "OfflineStoreConfig.S3StorageConfig";
+        uses.add(S3Role::Training, format!("{path}.S3Uri"), store.s3_uri.as_ref());
+        uses.add(S3Role::Training, format!("{path}.ResolvedOutputS3Uri"), store.resolved_output_s3_uri.as_ref());
+        keys.add(store.kms_key_id.as_ref());
+    }
+    let online = group.online_store_config.as_ref().and_then(|online| online.security_config.as_ref());
+    keys.add(online.and_then(|security| security.kms_key_id.as_ref()));
+    Ok(Described::new(uses, Ok(Placement::Nowhere), keys, read))
+}

@@ -1,0 +1,145 @@
+//! Where a collector stands: one account, one region, and the way to ask there.
+//!
+//! What is asked is the collectors' business; how sessions are made is in `aws`.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::SystemTime;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::aws::classify::{classify, code};
+use crate::aws::client::Access;
+use crate::aws::session::Entry;
+use crate::inventory::Read;
+use crate::inventory::operations::{self, Session};
+use crate::model::ids::{AccountId, Partition, Region};
+use crate::model::observed::{Told, Unknown, Why};
+use crate::model::time::{Moment, Timestamp};
+
+/// One account and region, with a session for workloads and one for evidence.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    pub account: AccountId,
+    pub partition: Partition,
+    pub region: Region,
+    /// What clients of SageMaker and Bedrock are made from: `aws::client::sagemaker(&scope.workloads)`.
+    pub workloads: Access,
+    /// What all other clients are made from: `aws::client::s3(&scope.evidence)`.
+    pub evidence: Access,
+    /// Start of the run; look-back counts from here.
+    pub as_of: Timestamp,
+    pub lookback_days: u32,
+    /// Jobs of a kind to describe.
+    pub max_jobs: usize,
+    entry: Entry,
+}
+
+/// A value and the call that told it.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer<T> {
+    pub value: T,
+    /// Its time is when the answer arrived.
+    pub read: Read,
+}
+
+/// What is the same in all regions and accounts of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub partition: Partition,
+    pub as_of: Timestamp,
+    pub lookback_days: u32,
+    pub max_jobs: usize,
+}
+
+impl Scope {
+    pub(crate) fn new(frame: &Frame, entry: &Entry, region: &Region) -> Self {
+        Self {
+            account: entry.account.clone(),
+            partition: frame.partition.clone(),
+            region: region.clone(),
+            workloads: entry.access(Session::Workloads, region),
+            evidence: entry.access(Session::Evidence, region),
+            as_of: frame.as_of,
+            lookback_days: frame.lookback_days,
+            max_jobs: frame.max_jobs,
+            entry: entry.clone(),
+        }
+    }
+
+    /// The evidence session in another region of the account, for what is told only there.
+    pub(crate) fn evidence_in(&self, region: &Region) -> Access {
+        self.entry.access(Session::Evidence, region)
+    }
+
+    /// Runs one call. `call` is `service:Operation` of the table of operations, `request` what its builder's `send`
+    /// returned. An error becomes an unknown with account and region.
+    pub(crate) async fn ask<T, E>(
+        &self,
+        call: &'static str,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Told<Answer<T>>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let (value, read) = self.ask_or_none(call, &[], request).await?;
+        match value {
+            Some(value) => Ok(Answer { value, read }),
+            None => panic!("internal error: {call} has no codes that mean none"),
+        }
+    }
+
+    /// The same where some error codes mean "there is none": then `Ok(None)`, with the read.
+    pub(crate) async fn ask_or_none<T, E>(
+        &self,
+        call: &'static str,
+        absent_codes: &[&str],
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Told<(Option<T>, Read)>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let Some(operation) = operations::find(call) else {
+            panic!("internal error: {call} is not on the list of operations");
+        };
+        self.entry.ready(operation.session).await.map_err(|unknown| unknown.in_region(&self.region))?;
+        let _turn = self.entry.turn().await;
+        // An SDK future is large; on the heap it does not swell those of the collectors.
+        let outcome = Box::pin(request).await;
+        let read = || Read { call: call.to_owned(), at: now() };
+        match outcome {
+            Ok(value) => Ok((Some(value), read())),
+            Err(error) if code(&error).is_some_and(|code| absent_codes.contains(&code)) => Ok((None, read())),
+            Err(error) => {
+                let (why, said) = classify(&error);
+                let unknown = self.unknown(call, why);
+                Err(if said.is_empty() { unknown } else { unknown.saying(said) })
+            }
+        }
+    }
+
+    /// An unknown of this account and region.
+    pub(crate) fn unknown(&self, call: &str, why: Why) -> Unknown {
+        Unknown::new(call, why).in_account(&self.account).in_region(&self.region)
+    }
+
+    /// An instant AWS told, with when it was read.
+    pub(crate) fn moment(&self, at: &aws_smithy_types::DateTime, read: &Read) -> Moment {
+        Moment { at: Timestamp::from_unix(at.secs()), read: read.at }
+    }
+
+    /// `arn:<partition>:<service>:<region>:<account>:<resource>`; buckets have neither region nor account in theirs.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        match service {
+            "s3" => format!("arn:{}:s3:::{resource}", self.partition),
+            _ => format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account),
+        }
+    }
+}
+
+/// The host's clock, in whole seconds.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_unix(aws_smithy_types::DateTime::from(SystemTime::now()).secs())
+}

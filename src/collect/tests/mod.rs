@@ -1,0 +1,528 @@
+//! What collectors make of answers that moto cannot give, and that they call what they say they call.
+
+mod canned;
+
+use std::collections::BTreeSet;
+
+use canned::{ACCOUNT, REGION, run, scope};
+
+use super::{bedrock, bedrockagent, cloudtrail, cloudwatch, ec2, kms, logs, organizations, runner, s3, sagemaker};
+use crate::inventory::cloudtrail::{Selectors, Trail};
+use crate::inventory::operations::{self, OPERATIONS};
+use crate::inventory::s3::Bucket;
+use crate::inventory::workload::{Placement, Workload};
+use crate::inventory::{Fact, Line, Listing};
+use crate::model::observed::{Observed, Told, Unknown, Why};
+
+/// Collectors and their source.
+const COLLECTORS: &[(&[&str], &str)] = &[
+    (bedrock::CALLS, include_str!("../bedrock.rs")),
+    (bedrockagent::CALLS, include_str!("../bedrockagent.rs")),
+    (cloudtrail::CALLS, include_str!("../cloudtrail.rs")),
+    (cloudwatch::CALLS, include_str!("../cloudwatch.rs")),
+    (ec2::CALLS, include_str!("../ec2.rs")),
+    (kms::CALLS, include_str!("../kms.rs")),
+    (logs::CALLS, include_str!("../logs.rs")),
+    (s3::CALLS, include_str!("../s3.rs")),
+    (
+        sagemaker::CALLS,
+        concat!(
+            include_str!("../sagemaker/mod.rs"),
+            include_str!("../sagemaker/endpoints.rs"),
+            include_str!("../sagemaker/jobs.rs"),
+            include_str!("../sagemaker/models.rs"),
+            include_str!("../sagemaker/studio.rs"),
+        ),
+    ),
+];
+
+/// Each collector's code asks exactly the calls its constant lists, and all calls together are the allow-list: nothing
+/// is permitted that nobody asks.
+#[test]
+fn calls_listed_are_the_calls_made() {
+    for (calls, source) in COLLECTORS {
+        let code = without_lists(source);
+        let made: BTreeSet<&str> = code.split('"').filter(|literal| operations::find(literal).is_some()).collect();
+        assert_eq!(made, calls.iter().copied().collect());
+    }
+    let mut allowed: Vec<String> = OPERATIONS.iter().map(|op| format!("{}:{}", op.service, op.name)).collect();
+    allowed.sort_unstable();
+    assert_eq!(super::calls(), allowed);
+}
+
+/// Source without its constant lists of calls.
+fn without_lists(source: &str) -> String {
+    let mut pieces = source.split(": &[&str] =");
+    let first = pieces.next().map(str::to_owned);
+    let rest = pieces.filter_map(|piece| piece.split_once("];").map(|(_, code)| code.to_owned()));
+    first.into_iter().chain(rest).collect()
+}
+
+fn listing(lines: &[Line], call: &str) -> Listing {
+    let listings = lines.iter().filter_map(|line| match &line.fact {
+        Fact::Listing(listing) if listing.call == call => Some(listing.clone()),
+        _ => None,
+    });
+    listings.last().expect("a listing")
+}
+
+fn workload<'a>(lines: &'a [Line], name: &str) -> &'a Workload {
+    let workloads = lines.iter().filter_map(|line| match &line.fact {
+        Fact::Workload(workload) if workload.name == name => Some(workload),
+        _ => None,
+    });
+    workloads.last().expect("a workload")
+}
+
+fn trail(lines: &[Line]) -> &Trail {
+    let trails = lines.iter().filter_map(|line| match &line.fact {
+        Fact::Trail(trail) => Some(trail),
+        _ => None,
+    });
+    trails.last().expect("a trail")
+}
+
+fn why<T: std::fmt::Debug>(told: &Told<T>) -> Why {
+    told.as_ref().expect_err("an unknown").why
+}
+
+fn unknown<T: std::fmt::Debug>(observed: &Observed<T>) -> &Unknown {
+    match observed {
+        Observed::Unknown(unknown) => unknown,
+        other => panic!("not unknown: {other:?}"),
+    }
+}
+
+/// Locations of a workload as `role field location`.
+fn uses(workload: &Workload) -> Vec<String> {
+    let uses = workload.uses.as_ref().expect("uses");
+    uses.iter().map(|u| format!("{} {} {}", u.role.word(), u.field, u.location)).collect()
+}
+
+#[test]
+fn lists_are_read_to_the_end_over_empty_pages() {
+    let scope = scope(&[
+        ("ListModels", 200, r#"{"Models": [{"ModelName": "a", "ModelArn": "arn:a"}], "NextToken": "1"}"#),
+        ("ListModels", 200, r#"{"Models": [], "NextToken": "2"}"#),
+        ("ListModels", 200, r#"{"Models": [{"ModelName": "b", "ModelArn": "arn:b"}]}"#),
+        ("DescribeModel", 400, r#"{"__type": "ValidationException", "message": "Could not find model"}"#),
+        ("DescribeModel", 400, r#"{"__type": "ValidationException", "message": "Could not find model"}"#),
+        (
+            "ListTrainingJobs",
+            200,
+            r#"{"TrainingJobSummaries": [{"TrainingJobName": "j", "TrainingJobArn": "arn:j", "CreationTime": 1.7e9, "TrainingJobStatus": "Failed"}], "NextToken": "1"}"#,
+        ),
+        ("ListTrainingJobs", 400, r#"{"__type": "AccessDeniedException", "message": "no"}"#),
+        ("ListProcessingJobs", 200, r#"{"ProcessingJobSummaries": [], "NextToken": "1"}"#),
+        ("ListProcessingJobs", 200, r#"{"ProcessingJobSummaries": [], "NextToken": "1"}"#),
+        ("ListTransformJobs", 200, r#"{}"#),
+        ("ListAutoMLJobs", 200, r#"{"AutoMLJobSummaries": [{"AutoMLJobName": "x"}, {"AutoMLJobName": "y"}]}"#),
+        ("ListDomains", 200, r#"{"Domains": []}"#),
+    ]);
+    let lines = run(sagemaker::collect(&scope));
+    let models = listing(&lines, "sagemaker:ListModels");
+    assert_eq!((models.count, models.capped), (Ok(2), 0));
+    assert_eq!(why(&workload(&lines, "a").uses), Why::Vanished);
+    assert_eq!(why(&workload(&lines, "b").placement), Why::Vanished);
+    // A failing page leaves what was listed, and opens the rest.
+    assert_eq!(why(&listing(&lines, "sagemaker:ListTrainingJobs").count), Why::Denied);
+    let job = workload(&lines, "j");
+    assert_eq!((why(&job.uses), job.status.as_deref()), (Why::Failed, Some("Failed")));
+    assert_eq!(why(&listing(&lines, "sagemaker:ListProcessingJobs").count), Why::Malformed);
+    assert_eq!(why(&listing(&lines, "sagemaker:ListTransformJobs").count), Why::Malformed);
+    assert_eq!(why(&listing(&lines, "sagemaker:ListAutoMLJobs").count), Why::Malformed);
+    assert_eq!(why(&listing(&lines, "sagemaker:ListFeatureGroups").count), Why::Failed);
+    assert_eq!(listing(&lines, "sagemaker:ListDomains").count, Ok(0));
+}
+
+#[test]
+fn jobs_beyond_the_cap_are_counted() {
+    let scope = scope(&[
+        (
+            "ListTrainingJobs",
+            200,
+            r#"{"TrainingJobSummaries": [{"TrainingJobName": "new", "TrainingJobArn": "arn:new"}], "NextToken": "1"}"#,
+        ),
+        (
+            "ListTrainingJobs",
+            200,
+            r#"{"TrainingJobSummaries": [{"TrainingJobName": "old", "TrainingJobArn": "arn:old"}]}"#,
+        ),
+        (
+            "DescribeTrainingJob",
+            200,
+            r#"{"TrainingJobName": "new", "TrainingJobArn": "arn:new",
+            "InputDataConfig": [{"DataSource": {"FileSystemDataSource": {"FileSystemId": "fs-1"}}},
+                                {"DataSource": {"S3DataSource": {"S3Uri": "s3://data/x"}}}],
+            "OutputDataConfig": {"S3OutputPath": "s3://models/", "KmsKeyId": "alias/m"},
+            "CheckpointConfig": {"S3Uri": "s3://models/checkpoints"},
+            "VpcConfig": {"Subnets": ["subnet-2", "subnet-1"], "SecurityGroupIds": ["sg-1"]}}"#,
+        ),
+    ]);
+    let lines = run(sagemaker::collect(&scope));
+    let jobs = listing(&lines, "sagemaker:ListTrainingJobs");
+    assert_eq!((jobs.count, jobs.capped), (Ok(2), 1));
+    let job = workload(&lines, "new");
+    assert_eq!(job.placement, Ok(Placement::Subnets(vec!["subnet-1".into(), "subnet-2".into()])));
+    assert_eq!(job.keys, ["alias/m"]);
+    assert_eq!(
+        uses(job),
+        [
+            "training InputDataConfig[1].DataSource.S3DataSource.S3Uri s3://data/x",
+            "artifact OutputDataConfig.S3OutputPath s3://models/",
+            "artifact CheckpointConfig.S3Uri s3://models/checkpoints",
+        ]
+    );
+}
+
+#[test]
+fn capture_is_unknown_where_its_live_state_is_told_in_part() {
+    let endpoint = |capture: &'static str, config: &'static str| {
+        let list = r#"{"Endpoints": [{"EndpointName": "e", "EndpointArn": "arn:e", "EndpointStatus": "InService"}]}"#;
+        let scope = scope(&[
+            ("ListEndpoints", 200, list),
+            ("DescribeEndpointConfig", 200, config),
+            ("DescribeEndpoint", 200, capture),
+        ]);
+        let lines = run(sagemaker::collect(&scope));
+        workload(&lines, "e").clone()
+    };
+    let one_sided = endpoint(
+        r#"{"EndpointName": "e", "EndpointConfigName": "c", "DataCaptureConfig":
+            {"EnableCapture": true, "CurrentSamplingPercentage": 100, "DestinationS3Uri": "s3://b/c"}}"#,
+        r#"{"EndpointConfigName": "c",
+            "ProductionVariants": [{"VariantName": "v", "ModelName": "m", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}],
+            "ShadowProductionVariants": [{"VariantName": "s"}],
+            "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://out/"}},
+            "DataCaptureConfig": {"InitialSamplingPercentage": 0, "DestinationS3Uri": "s3://b/c", "CaptureOptions": [{"CaptureMode": "Input"}]}}"#,
+    );
+    let state = one_sided.endpoint.as_ref().expect("an endpoint");
+    assert_eq!(unknown(&state.live_capture).why, Why::Malformed);
+    let config = state.config.as_ref().expect("a configuration");
+    let capture = config.capture.as_ref().expect("capture");
+    // Without the flag AWS takes capture for switched on.
+    assert_eq!((capture.enabled, capture.sampling_percentage, capture.input, capture.output), (true, 0, true, false));
+    let variants: Vec<_> = config.variants.iter().map(|v| (v.name.as_str(), v.model.is_some(), v.serverless)).collect();
+    assert_eq!((variants, config.asynchronous), (vec![("v", true, true), ("s", false, false)], true));
+    assert_eq!(
+        uses(&one_sided),
+        [
+            "capture DataCaptureConfig.DestinationS3Uri s3://b/c",
+            "app_data EndpointConfig.AsyncInferenceConfig.OutputConfig.S3OutputPath s3://out/",
+        ]
+    );
+
+    let denied = endpoint(
+        r#"{"EndpointName": "e", "EndpointConfigName": "c"}"#,
+        r#"{"EndpointConfigName": "c", "ProductionVariants": [{"VariantName": "v"}], "DataCaptureConfig": {}}"#,
+    );
+    let state = denied.endpoint.expect("an endpoint");
+    assert_eq!(state.live_capture, Observed::Absent);
+    assert_eq!(state.config.expect("a configuration").capture, None);
+    assert_eq!((denied.placement, denied.status.as_deref()), (Ok(Placement::Nowhere), Some("InService")));
+}
+
+#[test]
+fn a_member_sees_of_an_organization_trail_what_it_may() {
+    let described = |custom: &str| {
+        let answer = format!(
+            r#"{{"trailList": [{{"Name": "t", "TrailARN": "arn:aws:cloudtrail:us-east-1:222222222222:trail/t",
+               "S3BucketName": "logs", "HomeRegion": "us-east-1", "IsMultiRegionTrail": true, {custom}
+               "IsOrganizationTrail": true, "LogFileValidationEnabled": false}}]}}"#
+        );
+        let scope = scope(&[
+            ("DescribeTrails", 200, answer.leak()),
+            ("GetTrailStatus", 200, r#"{"IsLogging": true, "LatestDeliveryTime": 1.7e9}"#),
+            ("GetEventSelectors", 400, r#"{"__type": "CloudTrailARNInvalidException", "message": "wrong account"}"#),
+        ]);
+        run(cloudtrail::collect(&scope))
+    };
+    let lines = described(r#""HasCustomEventSelectors": true,"#);
+    let seen = trail(&lines);
+    assert!(seen.shadow && seen.owner.as_str() == "222222222222");
+    assert_eq!(why(&seen.selectors), Why::Foreign);
+    assert_eq!(why(&seen.global_service_events), Why::Malformed);
+    assert_eq!(seen.log_file_validation, Ok(false));
+    let status = seen.status.as_ref().expect("a status");
+    assert!(status.is_logging && status.latest_delivery.is_some());
+    assert_eq!(listing(&lines, "cloudtrail:DescribeTrails").count, Ok(1));
+
+    let lines = described(r#""HasCustomEventSelectors": false,"#);
+    let Ok(Selectors::Basic(selectors)) = &trail(&lines).selectors else { panic!("{lines:?}") };
+    assert_eq!((selectors.len(), selectors[0].management_events), (1, Some(true)));
+    assert_eq!(why(&trail(&described("")).selectors), Why::Foreign);
+}
+
+#[test]
+fn trails_at_home_elsewhere_are_read_from_the_home_of_the_partition() {
+    let own = r#"{"trailList": [
+        {"Name": "t", "TrailARN": "arn:aws:cloudtrail:eu-west-1:111111111111:trail/t", "HomeRegion": "eu-west-1",
+         "HasCustomEventSelectors": true}, {"Name": "nameless"}]}"#;
+    let scope = scope(&[
+        ("DescribeTrails", 200, own),
+        ("GetTrailStatus", 400, r#"{"__type": "AccessDeniedException"}"#),
+        ("GetEventSelectors", 200, r#"{"EventSelectors": [], "AdvancedEventSelectors": []}"#),
+    ]);
+    let lines = run(cloudtrail::collect(&scope));
+    assert!(!trail(&lines).shadow);
+    assert_eq!(why(&trail(&lines).status), Why::Denied);
+    assert_eq!(why(&trail(&lines).selectors), Why::Malformed);
+    assert_eq!(why(&listing(&lines, "cloudtrail:DescribeTrails").count), Why::Malformed);
+}
+
+fn bucket(answers: &[canned::Canned]) -> Bucket {
+    let scope = scope(answers);
+    let lines = run(s3::read(&scope, &BTreeSet::from(["b".to_owned()])));
+    match &lines[0].fact {
+        Fact::Bucket(bucket) => (**bucket).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_bucket_as_aws_words_it() {
+    let bucket = bucket(&[
+        ("GET /b/?versioning", 200, "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"),
+        ("GET /b/?object-lock", 200, "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>"),
+        ("GET /b/?logging", 200, "<BucketLoggingStatus><LoggingEnabled><TargetBucket>t</TargetBucket><TargetPrefix/></LoggingEnabled></BucketLoggingStatus>"),
+        ("GET /b/?policy", 404, "<Error><Code>NoSuchBucketPolicy</Code></Error>"),
+        ("GET /b/?encryption", 403, "<Error><Code>AccessDenied</Code></Error>"),
+        ("GET /b/?lifecycle", 200, "<LifecycleConfiguration>
+            <Rule><Status>Enabled</Status><Filter><And><Prefix>a/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>
+              <Expiration><Days>30</Days></Expiration></Rule>
+            <Rule><Status>Disabled</Status><Prefix>old/</Prefix>
+              <NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration></Rule>
+            </LifecycleConfiguration>"),
+        ("GET /b/?replication", 200, "<ReplicationConfiguration><Role>r</Role><Rule><Status>Enabled</Status><Filter><Prefix>a/</Prefix></Filter>
+            <Destination><Bucket>arn:aws:s3:::copy</Bucket><Account>222222222222</Account></Destination></Rule></ReplicationConfiguration>"),
+        ("GET /b/?ownershipControls", 200, "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule></OwnershipControls>"),
+        ("GET /b/?acl", 200, r#"<AccessControlPolicy><AccessControlList><Grant>
+            <Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group"><URI>http://acs.amazonaws.com/groups/s3/LogDelivery</URI></Grantee>
+            <Permission>WRITE</Permission></Grant></AccessControlList></AccessControlPolicy>"#),
+    ]);
+    assert_eq!(bucket.versioning.known().map(|v| (v.status.as_str(), v.mfa_delete)), Some(("Suspended", false)));
+    assert_eq!(bucket.object_lock.known().map(|lock| lock.default_retention.is_none()), Some(true));
+    assert_eq!(bucket.access_logging.known().map(|log| log.target_bucket.as_str()), Some("t"));
+    assert_eq!(bucket.policy, Observed::Absent);
+    assert_eq!(unknown(&bucket.encryption).why, Why::Denied);
+    let rules = bucket.lifecycle.known().expect("rules");
+    let rules: Vec<_> = rules
+        .iter()
+        .map(|r| (r.enabled, r.prefix.as_str(), r.tag_or_size_filter, r.expiration_days, r.noncurrent_days))
+        .collect();
+    assert_eq!(rules, [(true, "a/", true, Some(30), None), (false, "old/", false, None, Some(7))]);
+    let copies = bucket.replication.known().expect("rules");
+    assert_eq!((copies[0].bucket.as_str(), copies[0].prefix.as_str(), copies[0].tag_filter), ("copy", "a/", false));
+    assert_eq!(bucket.ownership.known().map(String::as_str), Some("ObjectWriter"));
+    assert_eq!(bucket.acl_log_delivery, Ok(true));
+}
+
+#[test]
+fn a_retention_in_years_counts_days() {
+    let lock = |retention: &str| {
+        let body = format!(
+            "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+             {retention}</DefaultRetention></Rule></ObjectLockConfiguration>"
+        );
+        bucket(&[("GET /b/?object-lock", 200, body.leak())]).object_lock
+    };
+    let days = |lock: Observed<crate::inventory::s3::ObjectLock>| {
+        lock.known().and_then(|lock| lock.default_retention.as_ref()).map(|retention| retention.days)
+    };
+    assert_eq!(days(lock("<Mode>COMPLIANCE</Mode><Years>2</Years>")), Some(730));
+    assert_eq!(days(lock("<Mode>GOVERNANCE</Mode><Days>1</Days><Years>0</Years>")), Some(1));
+    assert_eq!(unknown(&lock("<Mode>GOVERNANCE</Mode>")).why, Why::Malformed);
+}
+
+#[test]
+fn a_subnet_that_no_page_holds_does_not_exist() {
+    let subnets = BTreeSet::from(["subnet-1".to_owned(), "subnet-2".to_owned()]);
+    let scope = scope(&[
+        ("DescribeSubnets", 200, "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId>
+            <vpcId>vpc-1</vpcId><ownerId>222222222222</ownerId></item></subnetSet></DescribeSubnetsResponse>"),
+        ("DescribeFlowLogs", 200, "<DescribeFlowLogsResponse><flowLogSet><item><flowLogId>fl-1</flowLogId>
+            <resourceId>vpc-1</resourceId><flowLogStatus>ACTIVE</flowLogStatus></item></flowLogSet></DescribeFlowLogsResponse>"),
+    ]);
+    let places = |lines: &[Line]| -> Vec<Told<Option<String>>> {
+        let places = lines.iter().filter_map(|line| match &line.fact {
+            Fact::Subnet(subnet) => {
+                Some(subnet.place.clone().map(|place| place.map(|p| format!("{} {}", p.vpc, p.owner))))
+            }
+            _ => None,
+        });
+        places.collect()
+    };
+    let lines = run(ec2::collect(&scope, &subnets));
+    assert_eq!(places(&lines), [Ok(Some("vpc-1 222222222222".to_owned())), Ok(None)]);
+    let log = lines.iter().find_map(|line| match &line.fact {
+        Fact::FlowLog(log) => Some(log),
+        _ => None,
+    });
+    let log = log.expect("a flow log");
+    assert_eq!((log.active.clone(), why(&log.traffic)), (Ok(true), Why::Malformed));
+
+    let denied = "<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>";
+    let scope = canned::scope(&[("DescribeSubnets", 403, denied), ("DescribeFlowLogs", 403, denied)]);
+    let lines = run(ec2::collect(&scope, &subnets));
+    assert!(places(&lines).iter().all(|place| why(place) == Why::Denied));
+    assert_eq!(why(&listing(&lines, "ec2:DescribeFlowLogs").count), Why::Denied);
+}
+
+#[test]
+fn log_groups_and_deliveries() {
+    let scope = scope(&[
+        ("DescribeLogGroups", 200, r#"{"logGroups": [{"logGroupName": "/g2"}], "nextToken": "1"}"#),
+        ("DescribeLogGroups", 200, r#"{"logGroups": [{"logGroupName": "/g", "logGroupClass": "DELIVERY"}]}"#),
+        (
+            "DescribeSubscriptionFilters",
+            200,
+            r#"{"subscriptionFilters": [
+            {"filterPattern": "", "destinationArn": "arn:all"}, {"filterPattern": "ERROR", "destinationArn": "arn:some"},
+            {"fieldSelectionCriteria": "@aws.account = 1", "destinationArn": "arn:one"}]}"#,
+        ),
+        (
+            "DescribeDeliverySources",
+            200,
+            r#"{"deliverySources": [
+            {"name": "s", "logType": "S3_SERVER_ACCESS_LOGS", "status": "ACTIVE", "resourceArns": ["arn:aws:s3:::b"]},
+            {"name": "other", "logType": "APPLICATION_LOGS"}]}"#,
+        ),
+        (
+            "DescribeDeliveries",
+            200,
+            r#"{"deliveries": [
+            {"deliverySourceName": "s", "deliveryDestinationArn": "arn:d"},
+            {"deliverySourceName": "s", "deliveryDestinationArn": "arn:elsewhere"},
+            {"deliverySourceName": "other", "deliveryDestinationArn": "arn:d"}]}"#,
+        ),
+        (
+            "DescribeDeliveryDestinations",
+            200,
+            r#"{"deliveryDestinations": [
+            {"arn": "arn:d", "deliveryDestinationConfiguration": {"destinationResourceArn": "arn:group"}}]}"#,
+        ),
+    ]);
+    let groups = BTreeSet::from(["/g".to_owned()]);
+    // Nothing canned is left for the second look at deliveries: it is met by an error.
+    let (lines, first, second) = run(async {
+        (logs::collect(&scope, &groups).await, logs::deliveries(&scope).await, logs::deliveries(&scope).await)
+    });
+    let Fact::LogGroup(group) = &lines[0].fact else { panic!("{lines:?}") };
+    assert_eq!(lines[0].id.as_str(), format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/g"));
+    let settings = group.settings.as_ref().expect("settings").as_ref().expect("a group");
+    assert_eq!((settings.retention_days, settings.class.as_deref()), (None, Some("DELIVERY")));
+    assert_eq!(group.subscriptions, Ok(vec!["arn:all".to_owned()]));
+
+    let deliveries = |lines: &[Line]| match &lines[0].fact {
+        Fact::LogDeliveries(deliveries) => deliveries.s3_access.clone(),
+        other => panic!("{other:?}"),
+    };
+    let found = deliveries(&first).expect("deliveries");
+    let found: Vec<_> = found.iter().map(|d| (d.bucket_arn.as_str(), d.active, d.destination_arn.as_str())).collect();
+    assert_eq!(found, [("arn:aws:s3:::b", true, "arn:elsewhere"), ("arn:aws:s3:::b", true, "arn:group")]);
+    assert_eq!(why(&deliveries(&second)), Why::Failed);
+}
+
+#[test]
+fn bedrock_resources_and_what_they_use() {
+    let scope = scope(&[
+        ("GET /logging/modelinvocations", 200, r#"{"loggingConfig": {"textDataDeliveryEnabled": true}}"#),
+        ("GET /guardrails", 200, r#"{}"#),
+        (
+            "GET /model-invocation-jobs",
+            200,
+            r#"{"invocationJobSummaries": [{"jobArn": "arn:job", "jobName": "batch", "modelId": "m",
+            "roleArn": "r", "submitTime": "2026-01-01T00:00:00Z", "status": "Completed",
+            "inputDataConfig": {"s3InputDataConfig": {"s3Uri": "s3://in/"}},
+            "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://out/"}},
+            "vpcConfig": {"subnetIds": ["subnet-1"], "securityGroupIds": ["sg-1"]}}]}"#,
+        ),
+    ]);
+    let lines = run(bedrock::collect(&scope));
+    let region = lines.iter().find_map(|line| match &line.fact {
+        Fact::Bedrock(region) => Some(region),
+        _ => None,
+    });
+    let region = region.expect("the region");
+    assert_eq!(region.logging, Observed::Absent);
+    assert_eq!(why(&region.mantle_metrics), Why::Failed);
+    assert_eq!(why(&listing(&lines, "bedrock:ListGuardrails").count), Why::Malformed);
+    let batch = workload(&lines, "batch");
+    assert_eq!(batch.placement, Ok(Placement::Subnets(vec!["subnet-1".to_owned()])));
+    assert_eq!(
+        uses(batch),
+        [
+            "app_data inputDataConfig.s3InputDataConfig.s3Uri s3://in/",
+            "app_data outputDataConfig.s3OutputDataConfig.s3Uri s3://out/",
+        ]
+    );
+}
+
+#[test]
+fn data_sources_of_a_knowledge_base_that_cannot_be_listed_stay_open() {
+    let time = "2026-01-01T00:00:00Z";
+    let bases = format!(
+        r#"{{"knowledgeBaseSummaries": [{{"knowledgeBaseId": "K1", "name": "one", "status": "ACTIVE", "updatedAt": "{time}"}},
+            {{"knowledgeBaseId": "K2", "name": "two", "status": "ACTIVE", "updatedAt": "{time}"}}]}}"#
+    );
+    let source = format!(
+        r#"{{"dataSource": {{"knowledgeBaseId": "K1", "dataSourceId": "D1", "name": "docs", "status": "AVAILABLE",
+            "createdAt": "{time}", "updatedAt": "{time}", "dataSourceConfiguration":
+            {{"type": "S3", "s3Configuration": {{"bucketArn": "arn:aws:s3:::docs"}}}}}}}}"#
+    );
+    let sources = format!(
+        r#"{{"dataSourceSummaries": [{{"knowledgeBaseId": "K1", "dataSourceId": "D1", "name": "docs", "status": "AVAILABLE", "updatedAt": "{time}"}}]}}"#
+    );
+    let flow = format!(
+        r#"{{"name": "flow", "executionRoleArn": "r", "id": "F1", "arn": "arn:flow", "status": "Prepared", "createdAt": "{time}",
+            "updatedAt": "{time}", "version": "DRAFT", "definition": {{"nodes": [{{"name": "loop", "type": "Loop", "configuration":
+            {{"loop": {{"definition": {{"nodes": [{{"name": "save", "type": "Storage", "configuration": {{"storage":
+            {{"serviceConfiguration": {{"s3": {{"bucketName": "saved"}}}}}}}}}}]}}}}}}}}]}}}}"#
+    );
+    let flows = format!(
+        r#"{{"flowSummaries": [{{"name": "flow", "id": "F1", "arn": "arn:flow", "status": "Prepared", "createdAt": "{time}", "updatedAt": "{time}", "version": "DRAFT"}}]}}"#
+    );
+    let scope = scope(&[
+        ("POST /agents", 200, r#"{"agentSummaries": []}"#),
+        ("POST /knowledgebases/K1/datasources", 200, sources.leak()),
+        ("POST /knowledgebases/K2/datasources", 403, r#"{"message": "no"}"#),
+        ("GET /knowledgebases/K1/datasources/D1", 200, source.leak()),
+        ("POST /knowledgebases ", 200, bases.leak()),
+        ("GET /flows/F1", 200, flow.leak()),
+        ("GET /flows?", 200, flows.leak()),
+    ]);
+    let lines = run(bedrockagent::collect(&scope));
+    assert_eq!(listing(&lines, "bedrock-agent:ListKnowledgeBases").count, Ok(2));
+    assert_eq!(why(&listing(&lines, "bedrock-agent:ListDataSources").count), Why::Denied);
+    assert_eq!(
+        uses(workload(&lines, "docs")),
+        ["training dataSourceConfiguration.s3Configuration.bucketArn arn:aws:s3:::docs"]
+    );
+    assert_eq!(
+        uses(workload(&lines, "flow")),
+        [
+            "app_data definition.nodes[0].configuration.loop.definition.nodes[0].configuration.storage.serviceConfiguration.s3.bucketName saved"
+        ]
+    );
+    // Described by calls that found no answer.
+    assert_eq!(why(&workload(&lines, "two").uses), Why::Failed);
+}
+
+/// The SDK cannot read an error in a form that is not the protocol's, as gateways send it; the status still tells.
+#[test]
+fn errors_in_no_known_form_go_by_the_status() {
+    let of_status = |status: u16| {
+        let page = "<html>a gateway's page</html>";
+        let scope = scope(&[
+            ("ListEndpoints", 200, r#"{"Endpoints": [{"EndpointName": "e", "EndpointArn": "arn:e"}]}"#),
+            ("DescribeEndpoint", status, page),
+            ("ListModels", status, ""),
+            ("ListDomains", status, page),
+        ]);
+        let lines = run(sagemaker::collect(&scope));
+        let count = |call| why(&listing(&lines, call).count);
+        [why(&workload(&lines, "e").uses), count("sagemaker:ListModels"), count("sagemaker:ListDomains")]
+    };
+    assert_eq!(of_status(403), [Why::Denied; 3]);
+    assert_eq!(of_status(500), [Why::Failed; 3]);
+}
