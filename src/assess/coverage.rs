@@ -24,7 +24,15 @@ pub(super) const NOT_LOOKED_AT: &[&str] = &[
 /// Calls that failed, folded over resources.
 #[derive(Default)]
 pub(super) struct Failures {
-    counts: BTreeMap<(AccountId, Option<Region>, String, Why), (BTreeSet<String>, Option<String>)>,
+    /// By account, region, call and reason.
+    counts: BTreeMap<(AccountId, Option<Region>, String, Why), Hit>,
+}
+
+/// The resources a kind of failure hit, and what AWS said the first time.
+#[derive(Default)]
+struct Hit {
+    ids: BTreeSet<String>,
+    message: Option<String>,
 }
 
 impl Failures {
@@ -38,30 +46,30 @@ impl Failures {
                 let account = unknown.account.clone().unwrap_or_else(|| facts.account.clone());
                 let region = unknown.region.clone().or_else(|| line.region.clone());
                 let entry = self.counts.entry((account, region, unknown.call, unknown.why)).or_default();
-                entry.0.insert(line.id.0.clone());
-                entry.1 = entry.1.take().or(unknown.message);
+                entry.ids.insert(line.id.0.clone());
+                entry.message = entry.message.take().or(unknown.message);
             }
         }
     }
 
     pub(super) fn merge(&mut self, other: Self) {
-        for (key, (ids, message)) in other.counts {
+        for (key, hit) in other.counts {
             let entry = self.counts.entry(key).or_default();
-            entry.0.extend(ids);
-            entry.1 = entry.1.take().or(message);
+            entry.ids.extend(hit.ids);
+            entry.message = entry.message.take().or(hit.message);
         }
     }
 
     /// Denials first, then every other failure.
     pub(super) fn split(self) -> (Vec<Failure>, Vec<Failure>) {
-        let all = self.counts.into_iter().map(|((account, region, call, why), (ids, message))| Failure {
+        let all = self.counts.into_iter().map(|((account, region, call, why), hit)| Failure {
             account,
             region,
             action: operations::action(&call).map(str::to_owned),
             call,
             why,
-            message,
-            count: ids.len() as u64,
+            message: hit.message,
+            count: hit.ids.len() as u64,
         });
         all.partition(|f| matches!(f.why, Why::Denied | Why::DeniedByScp))
     }

@@ -226,14 +226,14 @@ fn account_result(
         },
         scored: score.is_some_and(|s| s.scored),
         score: score.and_then(|s| s.score),
-        tiers: score.map(|s| s.tiers.clone()).unwrap_or_else(BTreeMap::new),
+        tiers: score.map_or_else(BTreeMap::new, |s| s.tiers.clone()),
         tally,
     }
 }
 
 fn not_entered(input: &Input<'_>, unknown: &Unknown) -> String {
     let role = &input.manifest.plan.role;
-    let said = unknown.message.as_deref().map(|m| format!(" ({m})")).unwrap_or_else(String::new);
+    let said = unknown.message.as_deref().map_or_else(String::new, |m| format!(" ({m})"));
     format!("role {role} could not be entered: {}{said}", unknown.why.word())
 }
 
