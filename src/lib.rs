@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod results;
 
 // Floor 2: pure judgement.
+pub mod assess;
 pub mod check;
 pub mod gate;
 pub mod relate;

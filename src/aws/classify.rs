@@ -173,7 +173,7 @@ fn contains(text: &str, lower: &str) -> bool {
 }
 
 /// An error and its causes in one line.
-fn chain(error: Option<&(dyn Error + 'static)>) -> String {
+pub(crate) fn chain(error: Option<&(dyn Error + 'static)>) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = error;
     while let Some(error) = next {
@@ -189,7 +189,8 @@ fn chain(error: Option<&(dyn Error + 'static)>) -> String {
     parts.join(": ")
 }
 
-fn shorten(text: &str) -> String {
+/// At most a few hundred characters of it.
+pub(crate) fn shorten(text: &str) -> String {
     if text.chars().count() <= MESSAGE_CHARS {
         return text.to_owned();
     }

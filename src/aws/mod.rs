@@ -7,3 +7,5 @@ pub(crate) mod client;
 pub(crate) mod interceptor;
 pub mod ledger;
 pub(crate) mod session;
+#[cfg(test)]
+mod tests;

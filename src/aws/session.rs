@@ -12,7 +12,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
-use crate::aws::classify::classify;
+use crate::aws::classify::{chain, classify, shorten};
 use crate::aws::client::{self, Access, Common, Limits};
 use crate::aws::ledger::Ledger;
 use crate::inventory::operations::{OPERATIONS, Session};
@@ -24,8 +24,10 @@ use crate::model::observed::{Told, Unknown, Why};
 const SESSION_SECONDS: i32 = 3600;
 /// A session with less than this left is renewed before the next call.
 const RENEW_BEFORE: Duration = Duration::from_secs(600);
-/// A refusal is not asked about again for so long; a sweep makes thousands of calls an account.
+/// A refusal is not asked about again for so long: a sweep makes thousands of calls an account. One that may pass
+/// holds shorter.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(300);
+const FAILURE_HOLDS: Duration = Duration::from_secs(20);
 /// Characters of a session policy; AWS takes 2,048 and also limits a packed form it does not describe.
 const POLICY_CHARS: usize = 1500;
 /// Calls to STS at a time: entering thousands of accounts at once would be throttled.
@@ -105,6 +107,10 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
         turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
     };
     let provider = SharedCredentialsProvider::new(Kept { inner: provider, last: Mutex::default() });
+    provider.provide_credentials().await.map_err(|error| {
+        let said = shorten(&chain(Some(&error)));
+        format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}")
+    })?;
     let access = Access::new(&common, "caller", &sts_region, provider.clone());
     let identity = client::sts(&access).get_caller_identity().send().await.map_err(|error| {
         let (why, said) = classify(&error);
@@ -307,7 +313,8 @@ impl Door {
             Err(unknown) => match &*state {
                 State::Inside(old) if old.lasts(Duration::from_secs(30)) => Ok(old.clone()),
                 _ => {
-                    *state = State::Refused { unknown: unknown.clone(), until: SystemTime::now() + REFUSAL_HOLDS };
+                    let holds = if unknown.why.passing() { FAILURE_HOLDS } else { REFUSAL_HOLDS };
+                    *state = State::Refused { unknown: unknown.clone(), until: SystemTime::now() + holds };
                     Err(unknown)
                 }
             },

@@ -91,7 +91,7 @@ async fn describe(scope: &Scope, trail: Described, listed: Read) -> Option<Line>
         arn: arn.clone(),
         home_region,
     };
-    Some(Line::new(&scope.account, Some(&scope.region), arn, reads, Fact::Trail(fact)))
+    Some(Line::new(&scope.account, Some(&scope.region), arn, reads, Fact::Trail(Box::new(fact))))
 }
 
 async fn status(scope: &Scope, client: &Client, arn: &str, foreign: bool, reads: &mut Vec<Read>) -> Told<TrailStatus> {

@@ -2,7 +2,6 @@
 //!
 //! What was found is no progress; it goes into the snapshot.
 
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,9 +28,8 @@ struct State {
 }
 
 impl Progress {
-    /// A bar if standard error is a terminal that someone watches (`CI` is not set), else lines given to `say`.
-    pub fn new(say: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        let watched = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+    /// A bar on standard error if someone watches it, else lines given to `say`.
+    pub fn new(watched: bool, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
         let bar = watched.then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} accounts  {msg}")

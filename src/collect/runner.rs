@@ -192,6 +192,19 @@ impl Collection {
         outcome
     }
 
+    /// What came of a run that was stopped before it knew the accounts.
+    fn stopped_early(&self) -> CollectOutcome {
+        CollectOutcome {
+            accounts: 0,
+            entered: 0,
+            selected: 0,
+            single_account: false,
+            interrupted: true,
+            calls: self.caller.common.ledger.calls(),
+            clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
+        }
+    }
+
     async fn sweep(
         &self,
         run_id: &str,
@@ -210,7 +223,11 @@ impl Collection {
             accounts: self.options.accounts.clone(),
             organizational_units: self.options.organizational_units.clone(),
         };
-        let found = discover(&self.caller, &frame, &selection).await.map_err(CollectError::Selection)?;
+        let found = tokio::select! {
+            biased;
+            () = stopping(&stopped) => return Ok(self.stopped_early()),
+            found = discover(&self.caller, &frame, &selection) => found.map_err(CollectError::Selection)?,
+        };
         write_organization(&sink, &found.organization).await?;
 
         let role = Role {
@@ -248,6 +265,14 @@ impl Collection {
             calls: self.caller.common.ledger.calls(),
             clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
         })
+    }
+}
+
+/// Waits until the run is to stop.
+async fn stopping(stopped: &watch::Receiver<bool>) {
+    let mut stopped = stopped.clone();
+    if stopped.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -322,14 +347,6 @@ impl Sweep {
         *self.stopped.borrow()
     }
 
-    /// Waits until the run is to stop.
-    async fn stopping(&self) {
-        let mut stopped = self.stopped.clone();
-        if stopped.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
     /// Workloads, trails and bucket names of every account; in accounts that were not selected, bucket names alone,
     /// which tell whose a bucket is.
     async fn first_pass(self: &Arc<Self>, accounts: &[Account]) -> Result<Census, CollectError> {
@@ -396,7 +413,7 @@ impl Sweep {
         }
         let lines = tokio::select! {
             biased;
-            () = self.stopping() => return Ok(None),
+            () = stopping(&self.stopped) => return Ok(None),
             lines = AssertUnwindSafe(self.inventory(account)).catch_unwind() => lines.unwrap_or_else(|panic| {
                 let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
                 vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
@@ -496,7 +513,7 @@ impl Sweep {
         }
         for _ in 0..ROUNDS {
             let mut by_account: BTreeMap<AccountId, Vec<Reading>> = BTreeMap::new();
-            for reading in readings(&census.references) {
+            for reading in readings(&census.references, &self.home) {
                 let skipped = self.options.skip_regions.contains(&reading.region);
                 if skipped || !census.entered.contains(&reading.account) {
                     continue;
@@ -537,7 +554,7 @@ impl Sweep {
         let file = reached_file(&unit.account);
         let lines = tokio::select! {
             biased;
-            () = self.stopping() => return Ok(None),
+            () = stopping(&self.stopped) => return Ok(None),
             lines = self.read_reached(&unit) => lines,
         };
         let references = References::of(&lines);
@@ -687,6 +704,9 @@ async fn region_reached(scope: &Scope, reading: &Reading) -> Vec<Line> {
     if !reading.buckets.is_empty() {
         units.push(guarded(scope, "s3", s3::read(scope, &reading.buckets)));
     }
+    if !reading.probes.is_empty() {
+        units.push(guarded(scope, "s3", s3::probe(scope, &reading.probes)));
+    }
     if !reading.subnets.is_empty() {
         units.push(guarded(scope, "ec2", ec2::collect(scope, &reading.subnets)));
     }
@@ -779,6 +799,7 @@ fn nothing(account: &AccountId, region: &Region) -> Reading {
         account: account.clone(),
         region: region.clone(),
         buckets: BTreeSet::new(),
+        probes: BTreeSet::new(),
         subnets: BTreeSet::new(),
         log_groups: BTreeSet::new(),
         deliveries: false,
@@ -788,6 +809,7 @@ fn nothing(account: &AccountId, region: &Region) -> Reading {
 
 fn merge(into: &mut Reading, other: Reading) {
     into.buckets.extend(other.buckets);
+    into.probes.extend(other.probes);
     into.subnets.extend(other.subnets);
     into.log_groups.extend(other.log_groups);
     into.deliveries |= other.deliveries;
@@ -810,11 +832,13 @@ impl Done {
             !self.others.contains(&(account.clone(), region.clone(), kind, name.to_owned()))
         };
         reading.buckets.retain(|name| !self.buckets.contains(&(account.clone(), name.clone())));
+        reading.probes.retain(|name| others("probe", name));
         reading.subnets.retain(|name| others("subnet", name));
         reading.log_groups.retain(|name| others("log_group", name));
         reading.keys.retain(|name| others("key", name));
         reading.deliveries &= others("deliveries", "");
         let nothing = reading.buckets.is_empty()
+            && reading.probes.is_empty()
             && reading.subnets.is_empty()
             && reading.log_groups.is_empty()
             && reading.keys.is_empty()
@@ -823,9 +847,9 @@ impl Done {
     }
 
     fn mark(&mut self, reading: &Reading) {
-        let Reading { account, region, buckets, subnets, log_groups, deliveries, keys } = reading;
+        let Reading { account, region, buckets, probes, subnets, log_groups, deliveries, keys } = reading;
         self.buckets.extend(buckets.iter().map(|name| (account.clone(), name.clone())));
-        for (kind, names) in [("subnet", subnets), ("log_group", log_groups), ("key", keys)] {
+        for (kind, names) in [("probe", probes), ("subnet", subnets), ("log_group", log_groups), ("key", keys)] {
             self.others.extend(names.iter().map(|name| (account.clone(), region.clone(), kind, name.clone())));
         }
         if *deliveries {
@@ -841,6 +865,7 @@ impl Done {
                     self.buckets.insert((account.clone(), bucket.name.clone()));
                     continue;
                 }
+                Fact::BucketProbe(probe) => ("probe", probe.name.clone()),
                 Fact::Subnet(subnet) => ("subnet", subnet.id.clone()),
                 Fact::LogGroup(group) => ("log_group", group.name.clone()),
                 Fact::Key(key) => ("key", key.reference.clone()),

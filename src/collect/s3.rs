@@ -14,7 +14,7 @@ use aws_sdk_s3::types::{
 
 use crate::aws::client;
 use crate::inventory::s3::{
-    AccessLogging, Bucket, BucketName, DefaultRetention, Encryption, LifecycleRule, ObjectLock, ReplicationRule,
+    AccessLogging, Bucket, BucketName, BucketProbe, DefaultRetention, Encryption, LifecycleRule, ObjectLock, ReplicationRule,
     Versioning,
 };
 use crate::inventory::{Fact, Line, Listing, Read};
@@ -84,6 +84,25 @@ pub(crate) async fn locate(scope: &Scope, name: &str) -> Told<Region> {
         Some(constraint) if !constraint.as_str().is_empty() => Region::new(constraint.as_str()),
         Some(_) | None => Region::new("us-east-1"),
     })
+}
+
+/// Whether buckets that no account of the sweep lists exist at all: `NoSuchBucket` says no to whoever may ask.
+pub(crate) async fn probe(scope: &Scope, buckets: &BTreeSet<String>) -> Vec<Line> {
+    let client = &client::s3(&scope.evidence);
+    let lines = few_at_a_time(buckets.iter().cloned().map(|name| async move {
+        let request = client.get_bucket_location().bucket(&name).send();
+        let (exists, reads) = match scope.ask_or_none("s3:GetBucketLocation", &["NoSuchBucket"], request).await {
+            Ok((location, read)) => (Ok(location.is_some()), vec![read]),
+            // The caller of another account's bucket is refused, whatever the role allows; so is one whose role
+            // does not allow the call. Neither tells whether the bucket is there.
+            Err(unknown) => (Err(unknown), Vec::new()),
+        };
+        let arn = bucket_arn(scope, &name);
+        let fact = Fact::BucketProbe(BucketProbe { name, exists });
+        Line::new(&scope.account, Some(&scope.region), arn, reads, fact)
+    }))
+    .await;
+    sorted(lines)
 }
 
 /// The configuration of buckets of this account in this region.

@@ -1,6 +1,7 @@
 //! `locard.yaml`: what a run is asked for. `raw` is what people write, `Config` what it means.
 
 mod raw;
+mod yaml;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use crate::model::ids::{AccountId, Region};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 
-pub use raw::{ConfigErrors, parse, schema};
+pub use raw::{ConfigErrors, Problem, parse, role_name, schema};
 
 /// A valid configuration; every field has a default.
 #[derive(Clone, Debug, PartialEq)]

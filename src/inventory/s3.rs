@@ -42,6 +42,17 @@ pub struct Bucket {
     pub acl_log_delivery: Told<bool>,
 }
 
+/// A bucket that workloads or evidence name and no account of the sweep lists, asked for from outside: AWS answers
+/// `NoSuchBucket` for one that does not exist and a denial for another's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BucketProbe {
+    pub name: String,
+    /// Whether any account of the partition owns a bucket of this name.
+    #[serde(with = "told")]
+    pub exists: Told<bool>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Versioning {

@@ -79,8 +79,8 @@ pub struct CallCount {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum JournalEntry {
-    /// The first line.
-    Plan { digest: String, run_id: String, as_of: Timestamp },
+    /// The first line. It holds the plan itself too, so that a refused resume can name what differs.
+    Plan { digest: String, run_id: String, as_of: Timestamp, plan: Box<Plan> },
     /// A file is complete on disk.
     Written { file: String, sha256: String, lines: u64 },
 }

@@ -1,5 +1,7 @@
 //! SHA-256, the one digest evidence is sealed with.
 
+use std::io;
+
 use sha2::{Digest, Sha256};
 
 /// The digest of some bytes, as 64 lower-case hex digits.
@@ -16,6 +18,28 @@ pub fn of_parts(parts: &[&str], bytes: usize) -> String {
         hasher.update(part.as_bytes());
     }
     hex(&hasher.finalize()[..bytes.min(32)])
+}
+
+/// The digest of bytes that pass by, on their way to somewhere or to nowhere else.
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// The digest of everything written so far, as [`sha256`] gives it.
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

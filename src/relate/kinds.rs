@@ -10,6 +10,7 @@ use crate::model::value::{Judged, Type};
 use crate::record;
 
 /// A kind: its name in checks, what it is, and its type.
+#[derive(Debug)]
 pub struct Kind {
     pub name: &'static str,
     pub doc: &'static str,
@@ -316,6 +317,16 @@ record! {
 }
 
 record! {
+    /// A default retention of Object Lock.
+    pub struct LockView {
+        /// GOVERNANCE or COMPLIANCE.
+        mode: String,
+        /// Days.
+        days: i64,
+    }
+}
+
+record! {
     /// A bucket evidence lands in, as the holder of one source.
     pub struct EvidenceBucket {
         /// Bucket name.
@@ -340,8 +351,9 @@ record! {
         mfa_delete: Told<bool>,
         /// The policy denies deletion to everyone but named roles.
         deletion_denied: Told<bool>,
-        /// An enabled replication rule covers the prefixes into a bucket with a default retention.
-        replicated_to_locked: Told<bool>,
+        /// The weakest default retention that copies of its prefixes get where enabled rules replicate them to; null =
+        /// some prefix has no copy in a locked bucket.
+        replica_lock: Observed<LockView>,
         /// It is out of reach of the accounts whose evidence it holds, by owner or by replication.
         other_account: Told<bool>,
         /// The key it is encrypted with is enabled; null = no customer key.

@@ -1,5 +1,21 @@
 //! The evidence graph: from workloads to the buckets, networks, log groups, keys and trails that hold their traces.
+//!
+//! It says where evidence would be and what the facts there are; whether that is good enough, checks say.
 
+pub mod graph;
+pub mod index;
 pub mod kinds;
 pub mod reach;
 pub mod subject;
+
+mod buckets;
+mod discovery;
+mod groups;
+mod kleene;
+mod location;
+mod modalities;
+mod names;
+mod network;
+mod policy;
+mod selectors;
+mod trails;

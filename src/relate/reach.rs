@@ -1,35 +1,239 @@
-//! Which evidence the collected workloads reach, as names: what the second pass must read, and where.
+//! Which details the second pass must read: names that facts refer to, and who owns them.
+//!
+//! It keeps names only, so that the sweep of a whole organization fits in memory between the passes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inventory::Line;
-use crate::model::ids::{AccountId, Region};
+use crate::inventory::workload::Placement;
+use crate::inventory::{Fact, Line};
+use crate::model::ids::{AccountId, Arn, Partition, Region};
 
-/// Names that collected facts refer to, and who owns them.
+use super::{location, names};
+
+/// Names gathered from facts.
 #[derive(Clone, Debug, Default)]
-pub struct References {}
-
-impl References {
-    pub fn of(_lines: &[Line]) -> References {
-        References::default()
-    }
-
-    pub fn merge(&mut self, _other: References) {}
+pub struct References {
+    /// Who lists a bucket, and its region where told.
+    owners: BTreeMap<String, (AccountId, Option<Region>)>,
+    /// Accounts whose buckets are listed.
+    listed: BTreeSet<AccountId>,
+    /// Buckets something refers to, and from where: the place a probe can ask from.
+    buckets: BTreeMap<String, (AccountId, Region)>,
+    /// Buckets that AI workloads use: their access logs may be delivered by CloudWatch Logs.
+    ai_buckets: BTreeSet<String>,
+    subnets: BTreeMap<(AccountId, Region), BTreeSet<String>>,
+    log_groups: BTreeMap<(AccountId, Region), BTreeSet<String>>,
+    keys: BTreeMap<(AccountId, Region), BTreeSet<String>>,
 }
 
-/// What the second pass must read, by owner account and region.
+/// What to read in one account and region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub account: AccountId,
     pub region: Region,
+    /// Buckets of the account in the region, to be described. Those whose region no answer told yet stand with the
+    /// partition's home region, to be located first.
     pub buckets: BTreeSet<String>,
+    /// Buckets that nobody lists, to be asked for from outside.
+    pub probes: BTreeSet<String>,
     pub subnets: BTreeSet<String>,
     pub log_groups: BTreeSet<String>,
-    /// Vended log deliveries of the region.
+    /// Whether vended log deliveries matter here: an AI bucket is in the region.
     pub deliveries: bool,
+    /// Key ARNs.
     pub keys: BTreeSet<String>,
 }
 
-pub fn readings(_references: &References) -> Vec<Reading> {
-    Vec::new()
+impl References {
+    /// The names that the lines of one account refer to.
+    pub fn of(lines: &[Line]) -> Self {
+        let mut all = Self::default();
+        for line in lines {
+            all.add(line);
+        }
+        all
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        for (name, (owner, region)) in other.owners {
+            let entry = self.owners.entry(name).or_insert_with(|| (owner.clone(), None));
+            // A located region survives the listing that did not tell it.
+            entry.1 = region.or(entry.1.take());
+        }
+        self.listed.extend(other.listed);
+        for (name, place) in other.buckets {
+            self.buckets.entry(name).or_insert(place);
+        }
+        self.ai_buckets.extend(other.ai_buckets);
+        for (into, from) in
+            [(&mut self.subnets, other.subnets), (&mut self.log_groups, other.log_groups), (&mut self.keys, other.keys)]
+        {
+            for (place, names) in from {
+                into.entry(place).or_default().extend(names);
+            }
+        }
+    }
+
+    fn bucket(&mut self, line: &Line, name: &str) {
+        let region = line.region.clone().unwrap_or_else(|| partition(line).home_region());
+        self.buckets.entry(name.to_owned()).or_insert((line.account.clone(), region));
+    }
+
+    fn key(&mut self, line: &Line, region: &Region, reference: &str) {
+        let arn = names::key(&partition(line), region, &line.account, reference);
+        if let Some(parts) = Arn::parse(&arn) {
+            let place = (AccountId::from(parts.account), Region::from(parts.region));
+            self.keys.entry(place).or_default().insert(arn.clone());
+        }
+    }
+
+    fn log_group(&mut self, account: &AccountId, region: &Region, name: &str) {
+        self.log_groups.entry((account.clone(), region.clone())).or_default().insert(name.to_owned());
+    }
+
+    fn log_group_arn(&mut self, arn: &str) {
+        if let Some((account, region, name)) = names::log_group_of(arn) {
+            self.log_group(&account, &region, &name);
+        }
+    }
+
+    fn add(&mut self, line: &Line) {
+        let region = line.region.as_ref();
+        match &line.fact {
+            Fact::BucketName(bucket) => {
+                self.owners.insert(bucket.name.clone(), (line.account.clone(), bucket.region.clone()));
+            }
+            Fact::Listing(listing) if listing.call == "s3:ListBuckets" && listing.count.is_ok() => {
+                self.listed.insert(line.account.clone());
+            }
+            Fact::Trail(trail) => {
+                if let Ok(bucket) = &trail.bucket {
+                    self.bucket(line, bucket);
+                }
+                if let Some(arn) = &trail.log_group_arn {
+                    self.log_group_arn(arn);
+                }
+                if let (Some(key), Some(region)) = (&trail.kms_key, region) {
+                    self.key(line, region, key);
+                }
+            }
+            Fact::Workload(workload) => {
+                let Some(region) = region else { return };
+                for used in workload.uses.iter().flatten() {
+                    if let Some(place) = location::parse(&used.location) {
+                        self.bucket(line, &place.bucket);
+                        self.ai_buckets.insert(place.bucket);
+                    }
+                }
+                if let Ok(Placement::Subnets(subnets)) = &workload.placement {
+                    let place = (line.account.clone(), region.clone());
+                    self.subnets.entry(place).or_default().extend(subnets.iter().cloned());
+                }
+                if let Some(group) = names::sagemaker_group(workload.kind, &workload.name) {
+                    self.log_group(&line.account, region, &group);
+                }
+            }
+            Fact::Bedrock(bedrock) => {
+                let (Some(logging), Some(region)) = (bedrock.logging.known(), region) else { return };
+                let large = logging.cloudwatch.as_ref().and_then(|c| c.large_bodies_s3.as_ref());
+                for sink in logging.s3.iter().chain(large) {
+                    self.bucket(line, &sink.bucket);
+                    self.ai_buckets.insert(sink.bucket.clone());
+                }
+                if let Some(sink) = &logging.cloudwatch {
+                    self.log_group(&line.account, region, &sink.log_group);
+                }
+            }
+            Fact::Bucket(bucket) => {
+                if let Ok(region) = &bucket.region {
+                    self.owners.insert(bucket.name.clone(), (line.account.clone(), Some(region.clone())));
+                    if let Some(key) = bucket.encryption.known().and_then(|e| e.kms_key.as_ref()) {
+                        self.key(line, region, key);
+                    }
+                }
+                if let Some(logging) = bucket.access_logging.known() {
+                    self.bucket(line, &logging.target_bucket);
+                }
+                for rule in bucket.replication.known().into_iter().flatten().filter(|r| r.enabled) {
+                    self.bucket(line, &rule.bucket);
+                }
+            }
+            Fact::LogDeliveries(deliveries) => {
+                for delivery in deliveries.s3_access.iter().flatten() {
+                    self.destination(line, &delivery.destination_arn);
+                }
+            }
+            Fact::FlowLog(log) => {
+                if let (Some(group), Some(region)) = (&log.log_group, region) {
+                    self.log_group(&line.account, region, group);
+                }
+                if let Some(arn) = &log.destination {
+                    self.destination(line, arn);
+                }
+            }
+            Fact::LogGroup(group) => {
+                let key = group.settings.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| s.kms_key.as_ref());
+                if let (Some(key), Some(region)) = (key, region) {
+                    self.key(line, region, key);
+                }
+            }
+            Fact::Account(_)
+            | Fact::Listing(_)
+            | Fact::EndpointMetrics(_)
+            | Fact::BucketProbe(_)
+            | Fact::Subnet(_)
+            | Fact::Key(_) => {}
+        }
+    }
+
+    fn destination(&mut self, line: &Line, arn: &str) {
+        if arn.contains(":log-group:") {
+            self.log_group_arn(arn);
+        } else if let Some(place) = location::parse(arn) {
+            self.bucket(line, &place.bucket);
+        }
+    }
+}
+
+fn partition(line: &Line) -> Partition {
+    line.region.as_ref().map_or_else(|| Partition::new("aws"), Partition::of_region)
+}
+
+/// What to read, by owner and region, as far as names are known; asked again after each round with what it found.
+pub fn readings(references: &References, home: &Region) -> Vec<Reading> {
+    let mut all: BTreeMap<(AccountId, Region), Reading> = BTreeMap::new();
+    let mut at = |account: &AccountId, region: &Region, fill: &mut dyn FnMut(&mut Reading)| {
+        let reading = all.entry((account.clone(), region.clone())).or_insert_with(|| Reading {
+            account: account.clone(),
+            region: region.clone(),
+            buckets: BTreeSet::new(),
+            probes: BTreeSet::new(),
+            subnets: BTreeSet::new(),
+            log_groups: BTreeSet::new(),
+            deliveries: false,
+            keys: BTreeSet::new(),
+        });
+        fill(reading);
+    };
+    for (name, (from, from_region)) in &references.buckets {
+        match references.owners.get(name) {
+            Some((owner, region)) => at(owner, region.as_ref().unwrap_or(home), &mut |r| {
+                r.buckets.insert(name.clone());
+                r.deliveries |= references.ai_buckets.contains(name);
+            }),
+            None => at(from, from_region, &mut |r| {
+                r.probes.insert(name.clone());
+            }),
+        }
+    }
+    for ((account, region), subnets) in &references.subnets {
+        at(account, region, &mut |r| r.subnets.extend(subnets.iter().cloned()));
+    }
+    for ((account, region), groups) in &references.log_groups {
+        at(account, region, &mut |r| r.log_groups.extend(groups.iter().cloned()));
+    }
+    for ((account, region), keys) in &references.keys {
+        at(account, region, &mut |r| r.keys.extend(keys.iter().cloned()));
+    }
+    all.into_values().collect()
 }

@@ -1,0 +1,118 @@
+//! What the run saw and what it did not: failed calls, regions, open populations, and what locard does not look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::inventory::operations;
+use crate::inventory::organizations::AccountEntry;
+use crate::inventory::{AccountFacts, Line};
+use crate::model::ids::{AccountId, Region};
+use crate::model::observed::{Unknown, Why};
+use crate::results::{Failure, RegionCoverage};
+
+/// Said in every report, so that silence is never taken for absence.
+pub(super) const NOT_LOOKED_AT: &[&str] = &[
+    "AWS Config, GuardDuty and Security Hub: configuration history and threat findings are not judged yet.",
+    "IAM: who may use AI services, who may delete evidence, and whether a responder can read it are not judged yet.",
+    "CloudTrail Lake event data stores, which take no new customers since 2026-05-31.",
+    "SageMaker labelling jobs, clusters, inference components and experiments, model packages, monitoring schedules, \
+     MLflow and pipelines; Bedrock AgentCore, custom model imports in progress and prompt routers.",
+    "Comprehend, Rekognition, Textract, Translate and Transcribe, which have no content log to judge.",
+    "S3 access points and S3 Vectors buckets behind AI workloads.",
+    "Use of Bedrock models that ended before CloudWatch's list of metrics, about two weeks.",
+];
+
+/// Calls that failed, folded over resources.
+#[derive(Default)]
+pub(super) struct Failures {
+    counts: BTreeMap<(AccountId, Option<Region>, String, Why), (BTreeSet<String>, Option<String>)>,
+}
+
+impl Failures {
+    /// Adds what the facts of one account could not tell.
+    pub(super) fn add(&mut self, facts: &AccountFacts) {
+        for line in &facts.lines {
+            for unknown in unknowns(line) {
+                if !failed_call(&unknown) {
+                    continue;
+                }
+                let account = unknown.account.clone().unwrap_or_else(|| facts.account.clone());
+                let region = unknown.region.clone().or_else(|| line.region.clone());
+                let entry = self.counts.entry((account, region, unknown.call, unknown.why)).or_default();
+                entry.0.insert(line.id.0.clone());
+                entry.1 = entry.1.take().or(unknown.message);
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        for (key, (ids, message)) in other.counts {
+            let entry = self.counts.entry(key).or_default();
+            entry.0.extend(ids);
+            entry.1 = entry.1.take().or(message);
+        }
+    }
+
+    /// Denials first, then every other failure.
+    pub(super) fn split(self) -> (Vec<Failure>, Vec<Failure>) {
+        let all = self.counts.into_iter().map(|((account, region, call, why), (ids, message))| Failure {
+            account,
+            region,
+            action: operations::action(&call).map(str::to_owned),
+            call,
+            why,
+            message,
+            count: ids.len() as u64,
+        });
+        all.partition(|f| matches!(f.why, Why::Denied | Why::DeniedByScp))
+    }
+
+    pub(super) fn any_of(&self, account: &AccountId) -> bool {
+        self.counts.keys().any(|(a, ..)| a == account)
+    }
+}
+
+/// Whether somebody asked and AWS did not answer; the other reasons are about facts nobody could ask for.
+fn failed_call(unknown: &Unknown) -> bool {
+    !unknown.call.is_empty()
+        && !matches!(unknown.why, Why::NotCollected | Why::Capped | Why::Foreign | Why::NotEntered | Why::Undecidable)
+}
+
+/// Every unknown inside a line, wherever its fact keeps them.
+fn unknowns(line: &Line) -> Vec<Unknown> {
+    fn walk(value: &serde_json::Value, found: &mut Vec<Unknown>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                for (key, inner) in map {
+                    // `Told` and `Observed` are written as one-key objects with this key.
+                    let unknown = (key == "unknown" && map.len() == 1)
+                        .then(|| serde_json::from_value::<Unknown>(inner.clone()).ok())
+                        .flatten();
+                    match unknown {
+                        Some(unknown) => found.push(unknown),
+                        None => walk(inner, found),
+                    }
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    match serde_json::to_value(&line.fact) {
+        Ok(value) => walk(&value, &mut found),
+        Err(e) => panic!("internal error: a fact is plain data: {e}"),
+    }
+    found
+}
+
+/// Regions read and left out in an account that was entered.
+pub(super) fn regions(account: &AccountId, entry: &AccountEntry) -> Option<RegionCoverage> {
+    entry.session.as_ref().ok()?;
+    let enabled: BTreeSet<&Region> = entry.enabled_regions.iter().flatten().collect();
+    let read: BTreeSet<&Region> = entry.read_regions.iter().collect();
+    Some(RegionCoverage {
+        account: account.clone(),
+        skipped: enabled.difference(&read).map(|r| (*r).clone()).collect(),
+        read: entry.read_regions.clone(),
+    })
+}

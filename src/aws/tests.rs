@@ -1,0 +1,243 @@
+//! The guard and the sessions against a server that answers as told and remembers what it was asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use crate::aws::classify::classify;
+use crate::aws::client::{self, Access};
+use crate::aws::session::{Caller, Role};
+use crate::inventory::operations::Session;
+use crate::model::ids::{AccountId, Region};
+use crate::model::observed::Why;
+
+const ACCOUNT: &str = "111111111111";
+
+/// Answers every request with what `reply` says of its text, status and body, and keeps the text.
+struct Server {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start(content_type: &'static str, reply: impl Fn(&str) -> (u16, Vec<u8>) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (kept, reply) = (asked.clone(), Arc::new(reply));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (kept, reply) = (kept.clone(), reply.clone());
+                std::thread::spawn(move || answer(stream, content_type, &kept, &*reply));
+            }
+        });
+        Self { url, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("no poison").clone()
+    }
+
+    fn access(&self, attempts: u32) -> (Caller, Access) {
+        let mut caller = Caller::made_up(self.url.clone(), ACCOUNT);
+        caller.common.limits.attempts = attempts;
+        let access = caller.access(&Region::new("us-east-1"));
+        (caller, access)
+    }
+}
+
+fn answer(
+    mut stream: TcpStream,
+    content_type: &str,
+    kept: &Mutex<Vec<String>>,
+    reply: &dyn Fn(&str) -> (u16, Vec<u8>),
+) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let (mut text, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let line = line.trim_end().to_owned();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+            length = value.parse().ok()?;
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    text.push_str(&String::from_utf8_lossy(&body));
+    kept.lock().ok()?.push(text.clone());
+    let (status, body) = reply(&text);
+    let head = format!(
+        "HTTP/1.1 {status} told\r\ncontent-type: {content_type}\r\ndate: Mon, 23 Nov 2026 12:00:00 GMT\r\n\
+         smithy-protocol: rpc-v2-cbor\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(&body).ok()
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+#[test]
+fn what_is_not_on_the_list_never_leaves() {
+    let server = Server::start("application/x-amz-json-1.1", |_| (200, b"{}".to_vec()));
+    let (_, access) = server.access(1);
+    let error = run(client::kms(&access).list_keys().send()).expect_err("refused");
+    let (why, said) = classify(&error);
+    assert_eq!(why, Why::Failed);
+    assert!(said.contains("kms:ListKeys is not on locard's list"), "{said}");
+    assert!(server.asked().is_empty());
+}
+
+#[test]
+fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
+    let json = |body: &'static str| {
+        let server = Server::start("application/x-amz-json-1.1", move |_| (200, body.as_bytes().to_vec()));
+        let result = run(client::sagemaker(&server.access(5).1).list_endpoints().send());
+        assert_eq!(server.asked().len(), 1, "asking again would not help");
+        result.map(|_| ()).map_err(|error| classify(&error))
+    };
+    let lacking = Err((Why::Malformed, "the answer lacks Endpoints".to_owned()));
+    assert_eq!(json("{}"), lacking);
+    assert_eq!(json(r#"{"Endpoints": null, "Other": {"Endpoints": []}}"#), lacking);
+    assert_eq!(json(r#"{"Endpoints": []}"#), Ok(()));
+
+    let xml = |body: &'static str| {
+        let server = Server::start("application/xml", move |_| (200, body.as_bytes().to_vec()));
+        run(client::s3(&server.access(1).1).list_buckets().send()).map(|_| ()).map_err(|error| classify(&error).0)
+    };
+    assert_eq!(xml("<ListAllMyBucketsResult><Owner/></ListAllMyBucketsResult>"), Err(Why::Malformed));
+    assert_eq!(xml("<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"), Ok(()));
+    assert_eq!(xml("<html><body>Log in to the airport</body></html>"), Err(Why::Malformed));
+
+    let cbor = |body: &'static [u8]| {
+        let server = Server::start("application/cbor", move |_| (200, body.to_vec()));
+        run(client::cloudwatch(&server.access(1).1).list_metrics().send())
+            .map(|_| ())
+            .map_err(|error| classify(&error).0)
+    };
+    assert_eq!(cbor(b"\xa0"), Err(Why::Malformed));
+    assert_eq!(cbor(b"\xa1\x67Metrics\x80"), Ok(()));
+}
+
+#[test]
+fn calls_attempts_throttles_and_the_clock_are_counted() {
+    let first = Mutex::new(true);
+    let server = Server::start("application/x-amz-json-1.1", move |_| {
+        match std::mem::replace(&mut *first.lock().expect("no poison"), false) {
+            true => (400, br#"{"__type": "ThrottlingException", "message": "Rate exceeded"}"#.to_vec()),
+            false => (200, br#"{"agentSummaries": []}"#.to_vec()),
+        }
+    });
+    let (caller, access) = server.access(2);
+    run(client::bedrockagent(&access).list_agents().send()).expect("the second attempt works");
+    let calls = caller.common.ledger.calls();
+    let count = calls.get("bedrock-agent:ListAgents").expect("counted");
+    assert_eq!((count.operations, count.attempts, count.throttled), (1, 2, 1));
+    assert_eq!(calls.len(), 1);
+    assert!(caller.common.ledger.clock_skew_seconds().is_some());
+}
+
+#[test]
+fn the_digest_of_the_body_is_signed_everywhere() {
+    let server = Server::start("text/plain", |_| (400, Vec::new()));
+    let (_, access) = server.access(1);
+    run(async {
+        let _ = client::bedrock(&access).get_model_invocation_logging_configuration().send().await;
+        let _ = client::ec2(&access).describe_regions().send().await;
+        let _ = client::s3(&access).list_buckets().send().await;
+    });
+    let asked = server.asked();
+    assert_eq!(asked.len(), 3);
+    for request in asked {
+        let request = request.to_ascii_lowercase();
+        assert_eq!(request.matches("x-amz-content-sha256: ").count(), 1, "{request}");
+        let signed = request.split("signedheaders=").nth(1).and_then(|rest| rest.split(',').next());
+        assert!(signed.is_some_and(|names| names.contains("x-amz-content-sha256")), "{request}");
+        assert!(request.contains("app/locard-"), "{request}");
+    }
+}
+
+/// STS as it answers for one account, its sessions valid for so many seconds.
+fn sts(account: &'static str, seconds: i64) -> Server {
+    Server::start("text/xml", move |request| {
+        let body = if request.contains("Action=AssumeRole") {
+            // Whoever comes meanwhile waits.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            let expiry = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+            format!(
+                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>\
+                 <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{expiry}</Expiration>\
+                 </Credentials></AssumeRoleResult></AssumeRoleResponse>"
+            )
+        } else {
+            format!(
+                "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::{account}:assumed-role/Audit/x</Arn>\
+                 <UserId>u</UserId><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+            )
+        };
+        (200, body.into_bytes())
+    })
+}
+
+fn enter(server: &Server, calls: usize) -> Vec<Result<String, (String, Why)>> {
+    let (caller, _) = server.access(1);
+    let role = Role {
+        name: "audit/Locard".to_owned(),
+        external_id: Some("x-1".to_owned()),
+        source_identity: None,
+        run_id: "r1".to_owned(),
+    };
+    let entry = caller.entry(&AccountId::new(ACCOUNT), &role);
+    let entered = run(futures_util::future::join_all((0..calls).map(|_| entry.ready(Session::Evidence))));
+    entered.into_iter().map(|told| told.map_err(|unknown| (unknown.call, unknown.why))).collect()
+}
+
+#[test]
+fn a_session_is_made_once_and_renewed_with_ten_minutes_left() {
+    let assumed = |server: &Server| server.asked().iter().filter(|text| text.contains("Action=AssumeRole")).count();
+
+    let server = sts(ACCOUNT, 3600);
+    assert!(enter(&server, 20).iter().all(Result::is_ok));
+    assert_eq!(assumed(&server), 1);
+    let request = &server.asked()[0];
+    for part in
+        ["role%2Faudit%2FLocard", "RoleSessionName=locard-r1", "ExternalId=x-1", "DurationSeconds=3600", "Policy="]
+    {
+        assert!(request.contains(part), "{part} in {request}");
+    }
+
+    let server = sts(ACCOUNT, 500);
+    assert!(enter(&server, 3).iter().all(Result::is_ok));
+    assert_eq!(assumed(&server), 3);
+}
+
+#[test]
+fn a_session_in_another_account_is_not_used() {
+    let server = sts("222222222222", 3600);
+    assert_eq!(enter(&server, 1), vec![Err(("sts:GetCallerIdentity".to_owned(), Why::Failed))]);
+}
+
+#[test]
+fn silence_and_a_closed_port_are_told_apart() {
+    let silent = Server::start("text/plain", |_| {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        (200, Vec::new())
+    });
+    let asked = |url: &str| {
+        let mut caller = Caller::made_up(url.to_owned(), ACCOUNT);
+        caller.common.limits.read = std::time::Duration::from_millis(100);
+        let access = caller.access(&Region::new("us-east-1"));
+        classify(&run(client::sagemaker(&access).list_models().send()).expect_err("no answer")).0
+    };
+    assert_eq!(asked(&silent.url), Why::TimedOut);
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    assert_eq!(asked(&format!("http://{closed}")), Why::Failed);
+}

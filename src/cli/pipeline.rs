@@ -1,0 +1,148 @@
+//! The steps that commands share: what to judge with, from a snapshot to results, from results to files and words.
+//!
+//! Judgement itself is `assess`; this feeds it and brings what it says to disk and to stdout.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::assess::{self, Input};
+use crate::check::{self, CheckSet};
+use crate::cli::args::{Global, Output, Rules, unreadable};
+use crate::cli::exit::{Drawn, Exit, Refused};
+use crate::cli::{gate as gate_command, out};
+use crate::config::Config;
+use crate::files::{self, RESULTS, SnapshotReader, SourceFile};
+use crate::gate;
+use crate::model::hash;
+use crate::model::time::Timestamp;
+use crate::report::{self, Format, json, terminal};
+use crate::results::Results;
+use crate::score::scenarios::{self, Scenario};
+
+/// Everything a snapshot is judged with, besides the configuration.
+pub(crate) struct Ruleset {
+    /// `replaced` names scenarios too.
+    pub checks: CheckSet,
+    pub scenarios: Vec<Scenario>,
+    /// SHA-256 over both.
+    pub digest: String,
+    /// `--check` chose some of the checks.
+    pub selected: bool,
+}
+
+/// The built-in checks and scenarios with those of the folders given, or what is chosen of them.
+///
+/// # Errors
+/// A folder cannot be read, any file in it is wrong (all of it is drawn), or a chosen check does not exist.
+pub(crate) fn rules(args: &Rules) -> anyhow::Result<Ruleset> {
+    let mut check_files = check::builtin_files();
+    let mut own_scenarios = Vec::new();
+    for dir in &args.dirs {
+        let found = files::read_check_dir(dir).map_err(|e| unreadable(&e, "name a folder of check files"))?;
+        if found.is_empty() {
+            let message = format!("there is no check in {}", dir.display());
+            return Err(Refused::usage(message, "checks are files named <id>.yaml, in the folder or below it"));
+        }
+        for SourceFile { name, text } in found {
+            // As in the built-in folder: scenarios live in one of their own.
+            if Path::new(&name).parent().is_some_and(|folder| folder.ends_with("scenarios")) {
+                own_scenarios.push((name, text));
+            } else {
+                check_files.push(check::SourceFile { name, text, builtin: false });
+            }
+        }
+    }
+    let (all, loaded) = match (check::load(&check_files), scenarios::load(&own_scenarios)) {
+        (Ok(checks), Ok(scenarios)) => (checks, scenarios),
+        (checks, scenarios) => {
+            let drawn = checks.err().map(|errors| check::diagnostic::render(&errors.0, out::stderr_takes_colour()));
+            let listed = scenarios.err().map(|errors| errors.0.iter().map(|e| format!("error: {e}\n")).collect());
+            return Err(Drawn(drawn.into_iter().chain(listed).collect::<Vec<String>>().join("\n\n")).into());
+        }
+    };
+    let mut checks = all.select(&args.only)?;
+    checks.replaced.extend(loaded.replaced);
+    let digest = checks.digest();
+    let texts = scenarios::builtin_files().into_iter().chain(own_scenarios);
+    let parts: Vec<String> = std::iter::once(digest).chain(texts.map(|(_, text)| text)).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let selected = !args.only.is_empty();
+    Ok(Ruleset { digest: hash::of_parts(&parts, 32), scenarios: loaded.scenarios, checks, selected })
+}
+
+/// Judges a snapshot: equal snapshot, rules, configuration and version give equal results. `as_of` decides which
+/// exceptions hold; by default it is the start of collection.
+///
+/// # Errors
+/// The snapshot cannot be read.
+pub(crate) fn judge(
+    reader: &SnapshotReader,
+    rules: &Ruleset,
+    config: &Config,
+    as_of: Option<Timestamp>,
+) -> anyhow::Result<Results> {
+    for exception in config.exceptions.iter().filter(|exception| rules.checks.get(&exception.check).is_none()) {
+        let chosen = if rules.selected { " among those of --check" } else { "" };
+        tracing::warn!("an exception names check `{}`, and there is none{chosen}", exception.check);
+    }
+    let manifest = reader.manifest();
+    let organization = reader.organization()?;
+    let input = Input {
+        manifest,
+        manifest_digest: reader.manifest_digest(),
+        organization: &organization,
+        config,
+        checks: &rules.checks,
+        scenarios: &rules.scenarios,
+        ruleset_digest: &rules.digest,
+        selected_checks: rules.selected,
+        as_of: as_of.unwrap_or(manifest.as_of),
+    };
+    Ok(assess::assess(&input, &reader.accounts(), |account| reader.account(account))?)
+}
+
+/// Ends an audit or an evaluation: the gate if the configuration has one, the files, the summary, the exit code.
+///
+/// # Errors
+/// A file cannot be written.
+pub(crate) fn conclude(
+    mut results: Results,
+    config: &Config,
+    dir: &Path,
+    output: &Output,
+    global: &Global,
+) -> anyhow::Result<Exit> {
+    results.gate = gate_command::asks(&config.gate).then(|| gate::judge(&results, &config.gate));
+    // The canonical file last: its presence says that the run is finished.
+    let formats = output.formats().into_iter().filter(|format| *format != Format::Json).chain([Format::Json]);
+    let mut written = Vec::new();
+    for format in formats {
+        files::write_run(dir, format.file_name(), &report::render(&results, format)?)?;
+        written.push(dir.join(format.file_name()).display().to_string());
+    }
+    match (&results.gate, global.quiet) {
+        (Some(gate), true) => out::print(&gate_command::text(gate, true))?,
+        (None, true) => out::print(&format!("score {:.1} to {:.1}\n", results.score.low, results.score.high))?,
+        (_, false) => {
+            out::print(&terminal::terminal(&results, out::width()))?;
+            out::say(&format!("written: {}\n", written.join(", ")));
+        }
+    }
+    Ok(results.gate.as_ref().map_or(Exit::Done, gate_command::exit_of))
+}
+
+/// The results of a run: of its folder, or of the file itself.
+///
+/// # Errors
+/// There are none, or not of a version this locard reads.
+pub(crate) fn results(run: &Path) -> anyhow::Result<Results> {
+    let path = if run.is_dir() { run.join(RESULTS) } else { run.to_path_buf() };
+    if run.is_dir() && !path.exists() {
+        let message = format!("{} is not the folder of a finished run: it has no {RESULTS}", run.display());
+        let help = "finish its audit with --resume, or judge its snapshot with `locard evaluate`";
+        return Err(Refused::no_result(message, help));
+    }
+    let bytes = files::read_bytes(&path)?;
+    json::from_bytes(&bytes).with_context(|| format!("cannot read {}", path.display()))
+}

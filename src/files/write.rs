@@ -1,0 +1,362 @@
+//! Writing a snapshot: file by file with a journal, so that an interrupted run goes on where it stopped.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::files::disk::{self, Privacy};
+use crate::files::{FileError, JOURNAL, MANIFEST, SnapshotError, read};
+use crate::inventory::Line;
+use crate::inventory::snapshot::{CallCount, JournalEntry, Manifest, Plan, SNAPSHOT_VERSION};
+use crate::model::time::Timestamp;
+
+/// Level 3: 12 MB for 200,000 resources, and no slower than the disk.
+const ZSTD_LEVEL: i32 = 3;
+/// Bytes gathered before the encoder: handing it line after line halves its speed.
+const BUFFER: usize = 128 * 1024;
+
+/// A snapshot that is being written; one process at a time.
+pub struct SnapshotWriter {
+    dir: PathBuf,
+    plan: Plan,
+    run_id: String,
+    as_of: Timestamp,
+    state: Mutex<State>,
+}
+
+struct State {
+    journal: File,
+    /// SHA-256 of every complete file.
+    done: BTreeMap<String, String>,
+}
+
+/// What is known only when a run ends.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    pub finished_at: Timestamp,
+    /// As in [`Manifest`].
+    pub clock_skew_seconds: Option<i64>,
+    /// False when the run was interrupted.
+    pub complete: bool,
+    pub calls: BTreeMap<String, CallCount>,
+}
+
+impl SnapshotWriter {
+    /// Begins a snapshot in a folder that is absent or empty.
+    ///
+    /// # Errors
+    /// The folder holds anything, above all another snapshot; or the disk refuses.
+    pub fn create(dir: &Path, plan: &Plan, run_id: &str, as_of: Timestamp) -> Result<Self, SnapshotError> {
+        disk::create_private_dir(dir)?;
+        vacant(dir)?;
+        let first = JournalEntry::Plan {
+            digest: plan.digest(),
+            run_id: run_id.to_owned(),
+            as_of,
+            plan: Box::new(plan.clone()),
+        };
+        // Renamed into place, so that a journal always has its first line.
+        disk::replace(dir, JOURNAL, Privacy::Owner, |file| file.write_all(&journal_line(&first)))?;
+        let journal = open_journal(dir)?;
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            plan: plan.clone(),
+            run_id: run_id.to_owned(),
+            as_of,
+            state: Mutex::new(State { journal, done: BTreeMap::new() }),
+        })
+    }
+
+    /// Goes on with a snapshot that the same plan began, sealed or not. Files that are not as journalled are removed,
+    /// to be collected again; a seal is broken and set anew by [`SnapshotWriter::finish`].
+    ///
+    /// # Errors
+    /// There is none, another plan began it, its journal is damaged, or it holds files that are not ours.
+    pub fn resume(dir: &Path, plan: &Plan) -> Result<Self, SnapshotError> {
+        let path = dir.join(JOURNAL);
+        if !path.is_file() {
+            return Err(SnapshotError::NothingToResume { dir: dir.to_path_buf() });
+        }
+        let journal = open_journal(dir)?;
+        let bytes = fs::read(&path).map_err(|e| FileError::new("read", &path, e))?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (begun, written) = read::journal(&path, &bytes[..whole])?;
+        if begun.plan.digest() != plan.digest() || begun.digest != plan.digest() {
+            let differences = differences(&begun.plan, plan);
+            return Err(SnapshotError::OtherPlan { dir: dir.to_path_buf(), differences });
+        }
+        // What a crash left of the last line goes, or the next entry would continue it.
+        journal.set_len(whole as u64).map_err(|e| FileError::new("write", &path, e))?;
+        let done = sound_files(dir, written)?;
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            plan: plan.clone(),
+            run_id: begun.run_id,
+            as_of: begun.as_of,
+            state: Mutex::new(State { journal, done }),
+        })
+    }
+
+    /// The id of the run that began it.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// When the run that began it began.
+    pub fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// Whether a file is complete, from this attempt or an interrupted one of the same plan.
+    pub fn done(&self, file: &str) -> bool {
+        self.digest_of(file).is_some()
+    }
+
+    /// The files that are done, by name.
+    pub fn files(&self) -> Vec<String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).done.keys().cloned().collect()
+    }
+
+    /// The lines of a file that is done.
+    ///
+    /// # Errors
+    /// It is not done, or not as it was written.
+    pub fn read(&self, file: &str) -> Result<Vec<Line>, SnapshotError> {
+        let path = self.dir.join(file);
+        let Some(sha256) = self.digest_of(file) else {
+            return Err(SnapshotError::Unreadable { path, line: None, message: "it is not complete".to_owned() });
+        };
+        let bytes = read::verified(&self.dir, file, &sha256)?;
+        read::lines(&path, &bytes)
+    }
+
+    /// Writes a file whole and then journals it, replacing an earlier one. Names are relative to the snapshot, with
+    /// `/`; lines may come in any order.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn write_lines(&self, file: &str, mut lines: Vec<Line>) -> Result<(), SnapshotError> {
+        lines.sort_by(in_order);
+        self.write(file, lines.len() as u64, |out| {
+            let encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
+            let mut buffer = BufWriter::with_capacity(BUFFER, encoder);
+            for line in &lines {
+                serde_json::to_writer(&mut buffer, line)?;
+                buffer.write_all(b"\n")?;
+            }
+            buffer.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
+        })
+    }
+
+    /// Like [`SnapshotWriter::write_lines`], for one JSON document.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), SnapshotError> {
+        self.write(file, 1, |out| {
+            serde_json::to_writer_pretty(&mut *out, value)?;
+            out.write_all(b"\n")
+        })
+    }
+
+    /// Seals the snapshot and gives the digest of its manifest.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn finish(&self, ending: Ending) -> Result<String, SnapshotError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let journal = self.dir.join(JOURNAL);
+        state.journal.sync_all().map_err(|e| FileError::new("write", &journal, e))?;
+        let mut files = state.done.clone();
+        let digest = disk::hash_file(&journal).map_err(|e| FileError::new("read", &journal, e))?;
+        files.insert(JOURNAL.to_owned(), digest);
+        let manifest = Manifest {
+            snapshot_version: SNAPSHOT_VERSION,
+            locard_version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id: self.run_id.clone(),
+            plan_digest: self.plan.digest(),
+            plan: self.plan.clone(),
+            as_of: self.as_of,
+            finished_at: ending.finished_at,
+            clock_skew_seconds: ending.clock_skew_seconds,
+            complete: ending.complete,
+            calls: ending.calls,
+            files,
+        };
+        let mut text = serde_json::to_string_pretty(&manifest)
+            .unwrap_or_else(|e| panic!("internal error: a manifest is plain data: {e}"));
+        text.push('\n');
+        Ok(disk::replace(&self.dir, MANIFEST, Privacy::Owner, |file| file.write_all(text.as_bytes()))?)
+    }
+
+    /// Removes a snapshot that nothing came of, so that its folder can be used again.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn discard(self) -> Result<(), SnapshotError> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for file in state.done.keys().map(String::as_str).chain([JOURNAL]) {
+            let path = self.dir.join(file);
+            fs::remove_file(&path).map_err(|e| FileError::new("remove", &path, e))?;
+            // Folders go when they are empty, the snapshot's own among them.
+            let mut folder = path.parent();
+            while let Some(dir) = folder.filter(|dir| dir.starts_with(&self.dir) && fs::remove_dir(dir).is_ok()) {
+                folder = dir.parent();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a file whole, then journals it.
+    fn write(
+        &self,
+        file: &str,
+        lines: u64,
+        write: impl FnOnce(&mut disk::Hashed<File>) -> io::Result<()>,
+    ) -> Result<(), SnapshotError> {
+        assert!(disk::is_plain_name(file), "internal error: `{file}` cannot stand in a snapshot");
+        let (folder, name) = match file.rsplit_once('/') {
+            Some((folder, name)) => (self.dir.join(folder), name),
+            None => (self.dir.clone(), file),
+        };
+        disk::create_private_dir(&folder)?;
+        let sha256 = disk::replace(&folder, name, Privacy::Owner, write)?;
+        let entry = journal_line(&JournalEntry::Written { file: file.to_owned(), sha256: sha256.clone(), lines });
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let appended = state.journal.write_all(&entry).and_then(|()| state.journal.sync_data());
+        appended.map_err(|e| FileError::new("write", self.dir.join(JOURNAL), e))?;
+        state.done.insert(file.to_owned(), sha256);
+        Ok(())
+    }
+
+    fn digest_of(&self, file: &str) -> Option<String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).done.get(file).cloned()
+    }
+}
+
+/// By kind, id and region; what is equal in those by all it says, so that equal facts give equal bytes in whatever
+/// order they came.
+fn in_order(a: &Line, b: &Line) -> Ordering {
+    let text = |line: &Line| serde_json::to_string(line).map_err(|e| e.to_string());
+    (&a.kind, &a.id, &a.region).cmp(&(&b.kind, &b.id, &b.region)).then_with(|| text(a).cmp(&text(b)))
+}
+
+fn journal_line(entry: &JournalEntry) -> Vec<u8> {
+    let mut line =
+        serde_json::to_vec(entry).unwrap_or_else(|e| panic!("internal error: a journal entry is plain data: {e}"));
+    line.push(b'\n');
+    line
+}
+
+/// Opens the journal to append, and keeps every other process from doing so.
+fn open_journal(dir: &Path) -> Result<File, SnapshotError> {
+    let path = dir.join(JOURNAL);
+    let file = OpenOptions::new().append(true).open(&path).map_err(|e| FileError::new("write", &path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SnapshotError::Busy { dir: dir.to_path_buf() }),
+        // Some network file systems cannot lock; going on is what happened before there were locks.
+        Err(TryLockError::Error(error)) => {
+            tracing::warn!("cannot lock {}: {error}", path.display());
+            Ok(file)
+        }
+    }
+}
+
+/// Whether a new snapshot can go to a folder: there is none yet, or it holds nothing but what a crash left of a file.
+///
+/// # Errors
+/// It holds anything else, above all another snapshot.
+pub fn vacant(dir: &Path) -> Result<(), SnapshotError> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let found = disk::walk(dir)?;
+    let holds = |name: &str| found.iter().any(|(file, _)| file == name);
+    if holds(JOURNAL) || holds(MANIFEST) {
+        return Err(SnapshotError::Exists { dir: dir.to_path_buf(), finished: holds(MANIFEST) });
+    }
+    match found.iter().find(|(file, _)| !file.ends_with(disk::PARTIAL)) {
+        Some((file, _)) => {
+            Err(SnapshotError::NotEmpty { dir: dir.to_path_buf(), found: file.escape_debug().to_string() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Which journalled files are on disk as journalled. Everything else of ours goes.
+fn sound_files(dir: &Path, written: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, SnapshotError> {
+    let found = disk::walk(dir)?;
+    if let Some((file, _)) = found.iter().find(|(file, _)| !is_ours(file)) {
+        return Err(SnapshotError::NotEmpty { dir: dir.to_path_buf(), found: file.escape_debug().to_string() });
+    }
+    let mut done = BTreeMap::new();
+    for (file, regular) in found {
+        let path = dir.join(&file);
+        if file == JOURNAL {
+            continue;
+        }
+        let actual =
+            if regular { disk::hash_file(&path).map_err(|e| FileError::new("read", &path, e))? } else { String::new() };
+        match written.get(&file) {
+            Some(sha256) if *sha256 == actual => {
+                done.insert(file, actual);
+            }
+            expected => {
+                if expected.is_some() {
+                    tracing::warn!("{} is not as it was written; it is collected again", path.display());
+                }
+                fs::remove_file(&path).map_err(|e| FileError::new("remove", &path, e))?;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Whether a run of ours could have left the file.
+fn is_ours(file: &str) -> bool {
+    let file = file.strip_suffix(disk::PARTIAL).unwrap_or(file);
+    match file.split('/').collect::<Vec<_>>().as_slice() {
+        [name] => name.ends_with(".json") || *name == JOURNAL,
+        ["accounts", _, name] => name.ends_with(".jsonl.zst"),
+        _ => false,
+    }
+}
+
+/// In which fields two plans differ, in words.
+fn differences(begun: &Plan, now: &Plan) -> Vec<String> {
+    let fields = |plan: &Plan| match serde_json::to_value(plan) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        other => panic!("internal error: a plan is a record, not {other:?}"),
+    };
+    let (begun, now) = (fields(begun), fields(now));
+    let mut found: Vec<String> = now
+        .iter()
+        .filter(|(name, value)| begun.get(*name) != Some(value))
+        .map(|(name, value)| difference(name, begun.get(name), value))
+        .collect();
+    if found.is_empty() {
+        found.push("its journal does not hold the plan it names".to_owned());
+    }
+    found
+}
+
+fn difference(name: &str, begun: Option<&serde_json::Value>, now: &serde_json::Value) -> String {
+    let name = name.replace('_', " ");
+    let (Some(serde_json::Value::Array(before)), serde_json::Value::Array(after)) = (begun, now) else {
+        let before = begun.map_or("nothing".to_owned(), ToString::to_string);
+        return format!("{name} was {before}, is {now}");
+    };
+    let missing_in = |from: &[serde_json::Value], other: &[serde_json::Value]| {
+        from.iter().filter(|item| !other.contains(item)).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    match (missing_in(before, after), missing_in(after, before)) {
+        (gone, new) if gone.is_empty() && new.is_empty() => format!("{name} are in another order"),
+        (gone, new) if new.is_empty() => format!("{name} are without {gone}"),
+        (gone, new) if gone.is_empty() => format!("{name} have {new} besides"),
+        (gone, new) => format!("{name} have {new} instead of {gone}"),
+    }
+}

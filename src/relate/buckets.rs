@@ -1,0 +1,448 @@
+//! Buckets: as data of AI workloads, and as holders of evidence.
+
+use std::collections::BTreeSet;
+
+use crate::finding::Source;
+use crate::inventory::s3::{Bucket, LifecycleRule, ReplicationRule};
+use crate::model::ids::{AccountId, Region};
+use crate::model::observed::{Observed, Told, Unknown, Why};
+
+use super::index::{Held, Index, Owner, Seen, Use};
+use super::kinds::{AccessLogView, AiBucket, BucketSink, EvidenceBucket, LockView};
+use super::kleene::{all, any, not, possible};
+use super::location::meet;
+use super::policy;
+use super::subject::{Alternative, Carrier};
+use super::trails::DataEvents;
+
+/// A bucket that something in `account` and `region` writes to.
+pub(super) fn sink(index: &Index, account: &AccountId, region: &Region, bucket: &str) -> BucketSink {
+    let owner = index.owner(bucket);
+    let same_region = match &owner {
+        Owner::In(_, Some(at)) => Observed::Known(at == region),
+        Owner::In(owner, None) => {
+            Observed::Unknown(Unknown::new("s3:GetBucketLocation", Why::NotCollected).in_account(owner))
+        }
+        Owner::Nobody => Observed::Known(false),
+        Owner::Aws => Observed::Absent,
+        Owner::Unknown(unknown) => Observed::Unknown(unknown.clone()),
+    };
+    BucketSink {
+        bucket: bucket.to_owned(),
+        exists: Observed::from_told(index.bucket_exists(bucket).map(Some)),
+        same_account: Observed::from_told(owned_by(index, bucket, account).map(Some)),
+        same_region,
+    }
+}
+
+/// Whether the account owns the bucket. Its own complete list decides a "no", whoever else may have it.
+pub(super) fn owned_by(index: &Index, bucket: &str, account: &AccountId) -> Told<bool> {
+    match index.owner(bucket) {
+        Owner::In(owner, _) => Ok(owner == *account),
+        Owner::Nobody | Owner::Aws => Ok(false),
+        Owner::Unknown(unknown) => match index.accounts.get(account).map(|meta| &meta.buckets_listed) {
+            Some(Ok(())) => Ok(false),
+            _ => Err(unknown),
+        },
+    }
+}
+
+/// A bucket that workloads use, as checks see it.
+pub(super) fn ai_view(index: &Index, name: &str, uses: &BTreeSet<Use>) -> AiBucket {
+    let roles: BTreeSet<&str> = uses.iter().map(|u| u.role.word()).collect();
+    let details = index.bucket(name);
+    let field = |pick: fn(&Bucket) -> Observed<String>| match &details {
+        Ok(seen) => pick(&seen.fact),
+        Err(unknown) => Observed::Unknown(unknown.clone()),
+    };
+    let events = data_events_of(index, name, uses);
+    let events = |which: fn(&DataEvents<'_>, &Index) -> Told<bool>| match &events {
+        Ok((account, region, arns)) => {
+            which(&DataEvents { account, region, resource_type: "AWS::S3::Object", arns }, index)
+        }
+        Err(unknown) => Err(unknown.clone()),
+    };
+    AiBucket {
+        name: name.to_owned(),
+        roles: roles.into_iter().map(str::to_owned).collect(),
+        exists: index.bucket_exists(name),
+        aws_owned: index.owner(name) == Owner::Aws,
+        reads_recorded: events(|e, i| e.reads(i)),
+        writes_recorded: events(|e, i| e.writes(i)),
+        access_log: match &details {
+            Ok(seen) => access_log(index, &seen.fact),
+            Err(unknown) => Observed::Unknown(unknown.clone()),
+        },
+        access_delivery: deliveries(index, name).map(|list| !list.is_empty()),
+        versioning: field(|b| b.versioning.clone().map(|v| v.status)),
+        noncurrent_days: match &details {
+            Ok(seen) => days(noncurrent(&seen.fact, &prefixes(uses))),
+            Err(unknown) => Observed::Unknown(unknown.clone()),
+        },
+        key_usable: details
+            .as_ref()
+            .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, &seen.fact)),
+    }
+}
+
+fn prefixes(uses: &BTreeSet<Use>) -> BTreeSet<&str> {
+    uses.iter().map(|u| u.prefix.as_str()).collect()
+}
+
+/// Owner, region and object ARN prefixes that data events of a bucket are judged by.
+pub(super) fn data_events_of(
+    index: &Index,
+    name: &str,
+    uses: &BTreeSet<Use>,
+) -> Told<(AccountId, Region, Vec<String>)> {
+    let (account, region) = match index.owner(name) {
+        Owner::In(account, Some(region)) => (account, region),
+        Owner::In(account, None) => {
+            return Err(Unknown::new("s3:GetBucketLocation", Why::NotCollected).in_account(&account));
+        }
+        Owner::Unknown(unknown) => return Err(unknown),
+        Owner::Nobody | Owner::Aws => return Err(Unknown::new("s3:ListBuckets", Why::Foreign)),
+    };
+    let arn = index.bucket_id(name);
+    let arns: BTreeSet<String> = uses.iter().map(|u| format!("{arn}/{}", u.prefix)).collect();
+    Ok((account, region, arns.into_iter().collect()))
+}
+
+fn access_log(index: &Index, bucket: &Bucket) -> Observed<AccessLogView> {
+    let logging = match bucket.access_logging.get() {
+        Ok(Some(logging)) => logging,
+        Ok(None) => return Observed::Absent,
+        Err(unknown) => return Observed::Unknown(unknown),
+    };
+    let target = logging.target_bucket.as_str();
+    let owner = match index.owner(&bucket.name) {
+        Owner::In(owner, _) => owner,
+        Owner::Unknown(unknown) => return Observed::Unknown(unknown),
+        Owner::Nobody | Owner::Aws => return Observed::Unknown(Unknown::new("s3:ListBuckets", Why::Foreign)),
+    };
+    let details = index.bucket(target);
+    let of_target = |pick: &dyn Fn(&Bucket) -> Told<bool>| match &details {
+        Ok(seen) => pick(&seen.fact),
+        Err(unknown) => Err(unknown.clone()),
+    };
+    let same_region = match (index.owner(target), &bucket.region) {
+        (Owner::In(_, Some(at)), Ok(region)) => Ok(at == *region),
+        (Owner::In(_, None), _) => Err(Unknown::new("s3:GetBucketLocation", Why::NotCollected)),
+        (Owner::Nobody | Owner::Aws, _) => Ok(false),
+        (Owner::Unknown(unknown), _) => Err(unknown),
+        (_, Err(unknown)) => Err(unknown.clone()),
+    };
+    Observed::Known(AccessLogView {
+        target: target.to_owned(),
+        target_exists: index.bucket_exists(target),
+        same_account: owned_by(index, target, &owner),
+        same_region,
+        itself: target == bucket.name,
+        target_locked: of_target(&|b| Ok(b.object_lock.get()?.is_some_and(|l| l.default_retention.is_some()))),
+        target_kms: of_target(&|b| Ok(b.encryption.get()?.is_some_and(|e| e.algorithm.starts_with("aws:kms")))),
+        admitted: of_target(&|b| admitted(index, &bucket.name, &owner, b, &logging.target_prefix)),
+    })
+}
+
+/// Whether policy or ACL of a target let the log delivery service write.
+fn admitted(index: &Index, source: &str, owner: &AccountId, target: &Bucket, prefix: &str) -> Told<bool> {
+    let by_policy = target.policy.get().and_then(|document| match document {
+        Some(document) => policy::admits_access_logs(
+            document,
+            &policy::Delivery {
+                source_bucket_arn: index.bucket_id(source).as_str(),
+                source_account: owner.as_str(),
+                target_bucket_arn: index.bucket_id(&target.name).as_str(),
+                target_prefix: prefix,
+            },
+        ),
+        None => Ok(false),
+    });
+    let by_acl = all([
+        target.acl_log_delivery.clone(),
+        target.ownership.get().map(|o| o.is_none_or(|o| o != "BucketOwnerEnforced")),
+    ]);
+    any([by_policy, by_acl])
+}
+
+/// Whether access logs of a bucket can arrive where they are sent.
+fn deliverable(view: &AccessLogView) -> Told<bool> {
+    all([
+        view.target_exists.clone(),
+        view.same_account.clone(),
+        view.same_region.clone(),
+        Ok(!view.itself),
+        not(view.target_locked.clone()),
+        not(view.target_kms.clone()),
+        view.admitted.clone(),
+    ])
+}
+
+/// Destinations of vended deliveries of a bucket's access logs that are active.
+fn deliveries(index: &Index, name: &str) -> Told<Vec<String>> {
+    let place = match index.owner(name) {
+        Owner::In(account, Some(region)) => (account, region),
+        Owner::In(account, None) => {
+            return Err(Unknown::new("s3:GetBucketLocation", Why::NotCollected).in_account(&account));
+        }
+        Owner::Unknown(unknown) => return Err(unknown),
+        Owner::Nobody | Owner::Aws => return Ok(Vec::new()),
+    };
+    let list = match index.deliveries.get(&place) {
+        Some(seen) => seen.fact.s3_access.clone()?,
+        None => {
+            return Err(crate::inventory::not_collected("logs:DescribeDeliverySources")
+                .in_account(&place.0)
+                .in_region(&place.1));
+        }
+    };
+    let arn = index.bucket_id(name);
+    Ok(list
+        .into_iter()
+        .filter(|d| d.active && d.bucket_arn.trim_end_matches("/*") == arn.as_str())
+        .map(|d| d.destination_arn)
+        .collect())
+}
+
+/// Alternatives that carry object access of a bucket: access logs, vended deliveries, or data events.
+pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use>) -> Vec<Alternative> {
+    let own = Carrier { resource: index.bucket_id(name), judged_as: Source::ObjectAccess, certain: true };
+    let with = |other: Carrier, truth: &Told<bool>| Alternative {
+        carriers: vec![own.clone(), other],
+        certain: *truth == Ok(true),
+        since: None,
+    };
+    let mut found = Vec::new();
+    let log = index.bucket(name).ok().map(|seen| access_log(index, &seen.fact));
+    if let Some(Observed::Known(view)) = log {
+        let arrives = deliverable(&view);
+        if possible(&arrives) {
+            let target = index.bucket_id(&view.target);
+            found.push(with(Carrier { resource: target, judged_as: Source::ObjectAccess, certain: true }, &arrives));
+        }
+    }
+    for destination in deliveries(index, name).into_iter().flatten() {
+        let resource = match super::names::log_group_of(&destination) {
+            Some((account, region, group)) => super::names::log_group(&index.partition, &region, &account, &group),
+            None => crate::model::ids::ResourceId::new(destination),
+        };
+        found.push(with(Carrier { resource, judged_as: Source::ObjectAccess, certain: true }, &Ok(true)));
+    }
+    if let Ok((account, region, arns)) = data_events_of(index, name, uses) {
+        let events = DataEvents { account: &account, region: &region, resource_type: "AWS::S3::Object", arns: &arns };
+        let recorded = all([events.reads(index), events.writes(index)]);
+        if possible(&recorded) {
+            found.extend(
+                events
+                    .alternatives(index, own.clone())
+                    .into_iter()
+                    .map(|a| Alternative { certain: a.certain && recorded == Ok(true), ..a }),
+            );
+        }
+    }
+    if !found.iter().any(|a| a.certain) {
+        found.push(Alternative { carriers: vec![own], certain: true, since: None });
+    }
+    found
+}
+
+fn key_usable(index: &Index, name: &str, bucket: &Bucket) -> Observed<bool> {
+    let encryption = match bucket.encryption.get() {
+        Ok(Some(encryption)) => encryption,
+        Ok(None) => return Observed::Absent,
+        Err(unknown) => return Observed::Unknown(unknown),
+    };
+    match index.owner(name) {
+        Owner::In(account, Some(region)) => index.key_usable(&account, &region, encryption.kms_key.as_deref()),
+        Owner::In(..) | Owner::Nobody | Owner::Aws | Owner::Unknown(_) if encryption.kms_key.is_none() => {
+            Observed::Absent
+        }
+        Owner::Unknown(unknown) => Observed::Unknown(unknown),
+        Owner::In(account, None) => {
+            Observed::Unknown(Unknown::new("s3:GetBucketLocation", Why::NotCollected).in_account(&account))
+        }
+        Owner::Nobody | Owner::Aws => Observed::Absent,
+    }
+}
+
+/// A bucket as the holder of one source. `held` are its holdings of that source.
+pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&Held]) -> EvidenceBucket {
+    let details: Told<&Seen<Bucket>> = index.bucket(name);
+    let prefixes: BTreeSet<&str> = held.iter().map(|h| h.prefix.as_str()).collect();
+    let told = |pick: &dyn Fn(&Bucket) -> Told<bool>| match &details {
+        Ok(seen) => pick(&seen.fact),
+        Err(unknown) => Err(unknown.clone()),
+    };
+    let lock = |b: &Bucket| b.object_lock.get().map(|l| l.and_then(|l| l.default_retention.clone()));
+    let locked = match &details {
+        Ok(seen) => Observed::from_told(lock(&seen.fact)),
+        Err(unknown) => Observed::Unknown(unknown.clone()),
+    };
+    let counts_for: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
+    let owned_apart = match index.owner(name) {
+        Owner::In(owner, _) => Ok(!counts_for.contains(&owner)),
+        Owner::Nobody | Owner::Aws => Ok(false),
+        Owner::Unknown(unknown) => Err(unknown),
+    };
+    EvidenceBucket {
+        name: name.to_owned(),
+        source: source.id().to_owned(),
+        exists: index.bucket_exists(name),
+        retention_days: match &details {
+            Ok(seen) => days(retention(index, &seen.fact, &prefixes)),
+            Err(unknown) => Observed::Unknown(unknown.clone()),
+        },
+        lock_mode: locked.clone().map(|l| l.mode),
+        lock_days: locked.map(|l| i64::from(l.days)),
+        lock_impossible: Ok(index.access_log_targets.contains(name)),
+        versioned: told(&versioned),
+        noncurrent_days: match &details {
+            Ok(seen) => days(noncurrent(&seen.fact, &prefixes)),
+            Err(unknown) => Observed::Unknown(unknown.clone()),
+        },
+        mfa_delete: told(&|b| Ok(b.versioning.get()?.is_some_and(|v| v.mfa_delete))),
+        deletion_denied: told(&|b| match b.policy.get()? {
+            Some(document) => policy::denies_deletion(document, index.bucket_id(name).as_str()),
+            None => Ok(false),
+        }),
+        replica_lock: match &details {
+            Ok(seen) => Observed::from_told(replica_lock(index, &seen.fact, &prefixes)),
+            Err(unknown) => Observed::Unknown(unknown.clone()),
+        },
+        other_account: any([
+            owned_apart,
+            told(&|b| {
+                replicas(b, &prefixes, |copy| match index.owner(copy) {
+                    Owner::In(owner, _) => Ok(!counts_for.contains(&owner)),
+                    Owner::Nobody | Owner::Aws => Ok(false),
+                    Owner::Unknown(unknown) => Err(unknown),
+                })
+            }),
+        ]),
+        key_usable: details
+            .as_ref()
+            .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, &seen.fact)),
+    }
+}
+
+fn versioned(bucket: &Bucket) -> Told<bool> {
+    Ok(bucket.versioning.get()?.is_some_and(|v| v.status == "Enabled"))
+}
+
+/// Whether every prefix is replicated, by an enabled rule, into a bucket for which `good` holds.
+fn replicas(bucket: &Bucket, prefixes: &BTreeSet<&str>, good: impl Fn(&str) -> Told<bool>) -> Told<bool> {
+    let Some(rules) = bucket.replication.get()? else { return Ok(false) };
+    all(prefixes.iter().map(|prefix| {
+        any(rules
+            .iter()
+            .filter(|r| r.enabled && prefix.starts_with(r.prefix.as_str()))
+            .map(|rule| all([whole(rule), good(&rule.bucket)])))
+    }))
+}
+
+/// Whether a replication rule takes in every object of its prefix.
+fn whole(rule: &ReplicationRule) -> Told<bool> {
+    if rule.tag_filter {
+        Err(Unknown::new("s3:GetBucketReplication", Why::Undecidable).saying("a tag decides what is replicated"))
+    } else {
+        Ok(true)
+    }
+}
+
+/// The weakest default retention that copies of the prefixes get, of each prefix the copy locked longest; none = a
+/// prefix has no locked copy. A rule that cannot be followed may lead to a stronger lock, so it leaves all unknown.
+fn replica_lock(index: &Index, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<LockView>> {
+    let Some(rules) = bucket.replication.get()? else { return Ok(None) };
+    let lock = |rule: &ReplicationRule| -> Told<Option<LockView>> {
+        let copy = index.bucket(&rule.bucket)?;
+        let Some(retention) = copy.fact.object_lock.get()?.and_then(|l| l.default_retention.as_ref()) else {
+            return Ok(None);
+        };
+        whole(rule)?;
+        Ok(Some(LockView { mode: retention.mode.clone(), days: i64::from(retention.days) }))
+    };
+    let copies: Vec<Told<Option<LockView>>> = prefixes
+        .iter()
+        .map(|prefix| {
+            let rules = rules.iter().filter(|r| r.enabled && prefix.starts_with(r.prefix.as_str()));
+            let locks = rules.map(lock).collect::<Told<Vec<_>>>()?;
+            Ok(locks.into_iter().flatten().max_by_key(|lock| (lock.days, lock.mode == "COMPLIANCE")))
+        })
+        .collect();
+    if copies.iter().any(|copy| matches!(copy, Ok(None))) {
+        return Ok(None);
+    }
+    let locks = copies.into_iter().collect::<Told<Vec<_>>>()?;
+    Ok(locks.into_iter().flatten().reduce(|a, b| LockView {
+        mode: if a.mode == "COMPLIANCE" { b.mode } else { a.mode },
+        days: a.days.min(b.days),
+    }))
+}
+
+/// Days as expressions see them; none = for ever.
+fn days(told: Told<Option<i64>>) -> Observed<i64> {
+    Observed::from_told(told)
+}
+
+/// Rules of a lifecycle configuration that act on keys of a prefix. A rule that a tag or a size decides too makes
+/// the answer unknown, unless it deletes nothing of the sort asked for.
+fn acting<'a>(
+    bucket: &'a Bucket,
+    prefixes: &'a BTreeSet<&str>,
+    deletes: fn(&LifecycleRule) -> bool,
+) -> Told<Vec<&'a LifecycleRule>> {
+    let Some(rules) = bucket.lifecycle.get()? else { return Ok(Vec::new()) };
+    rules
+        .iter()
+        .filter(|r| r.enabled && deletes(r) && prefixes.iter().any(|p| meet(&r.prefix, p)))
+        .map(|rule| {
+            if rule.tag_or_size_filter {
+                let unknown = Unknown::new("s3:GetBucketLifecycleConfiguration", Why::Undecidable);
+                Err(unknown.saying("a tag or size filter decides what expires"))
+            } else {
+                Ok(rule)
+            }
+        })
+        .collect()
+}
+
+/// Days a noncurrent version is kept; none = for ever.
+fn noncurrent(bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<i64>> {
+    let rules = acting(bucket, prefixes, |r| r.noncurrent_days.is_some())?;
+    let shortest = rules.iter().filter_map(|r| r.noncurrent_days).map(i64::from).min();
+    at_least_lock(bucket, shortest)
+}
+
+/// Days an object of these prefixes lives: until it expires when the bucket is unversioned, until its noncurrent
+/// version expires when it is versioned, and never less than the lock; none = for ever.
+fn retention(index: &Index, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<i64>> {
+    let rules = acting(bucket, prefixes, |r| r.expiration_days.is_some() || r.expiration_date.is_some())?;
+    let mut shortest: Option<i64> = None;
+    for rule in rules {
+        let days = match (rule.expiration_days, rule.expiration_date) {
+            (Some(days), _) => i64::from(days),
+            // From that date on everything goes as soon as it comes.
+            (None, Some(date)) if date <= index.as_of => 0,
+            (None, Some(date)) => date.since(index.as_of) / 86_400,
+            (None, None) => continue,
+        };
+        shortest = Some(shortest.map_or(days, |s| s.min(days)));
+    }
+    let Some(current) = shortest else { return Ok(None) };
+    let kept_after = if versioned(bucket)? { noncurrent(bucket, prefixes)? } else { Some(0) };
+    at_least_lock(bucket, kept_after.map(|days| current + days))
+}
+
+fn at_least_lock(bucket: &Bucket, days: Option<i64>) -> Told<Option<i64>> {
+    let Some(days) = days else { return Ok(None) };
+    let lock = bucket.object_lock.get()?.and_then(|l| l.default_retention.as_ref()).map(|r| i64::from(r.days));
+    Ok(Some(lock.map_or(days, |lock| days.max(lock))))
+}
+
+/// The region a bucket is in, if known.
+pub(super) fn region_of(index: &Index, name: &str) -> Option<Region> {
+    match index.owner(name) {
+        Owner::In(_, region) => region,
+        Owner::Nobody | Owner::Aws | Owner::Unknown(_) => None,
+    }
+}

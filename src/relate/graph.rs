@@ -1,0 +1,668 @@
+//! Puts one account together: the resources it owns, ready to be judged, and the subjects its workloads raise.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::finding::{Evidence, Source};
+use crate::inventory::bedrock::{BedrockRegion, InvocationLogging};
+use crate::inventory::sagemaker::Endpoint;
+use crate::inventory::workload::{Placement, S3Role, Workload, WorkloadKind};
+use crate::inventory::{AccountFacts, Fact, Line, not_collected};
+use crate::model::ids::{AccountId, Region, ResourceId};
+use crate::model::observed::{Observed, Told, Unknown, Why};
+use crate::model::value::{Judged, Value};
+
+use super::discovery::{self, Found};
+use super::index::{Held, Index, Owner, Use, UseRole};
+use super::kinds::{
+    AccountView, BedrockView, CaptureView, DataEventType, EndpointView, InvocationLoggingView, NotebookView,
+};
+use super::kleene::{all, possible};
+use super::subject::{
+    AccountGraph, Alternative, Carriage, Carrier, MAX_PATHS, Open, Part, Resource, Subject, SubjectKind,
+};
+use super::trails::DataEvents;
+use super::{buckets, groups, location, modalities, names, network, trails};
+
+/// How many calls a finding shows as evidence.
+const MAX_EVIDENCE: usize = 12;
+
+/// The part of the evidence graph that belongs to one account.
+pub fn account(index: &Index, facts: &AccountFacts) -> AccountGraph {
+    let found = discovery::found(facts);
+    let id = &facts.account;
+    let has_ai = index.has_ai(id);
+    let name = index.accounts.get(id).and_then(|meta| meta.name.clone());
+    let view = AccountView { id: id.clone(), name, has_ai: has_ai.clone() }.value();
+    let mut graph = AccountGraph {
+        account: id.clone(),
+        view: view.clone(),
+        has_ai: has_ai.clone(),
+        resources: Vec::new(),
+        subjects: Vec::new(),
+        open: discovery::open(facts),
+    };
+    let entered = facts.entry().is_ok_and(|entry| entry.session.is_ok());
+    if entered {
+        let mut own = node("account", names::account(id), id, None, view);
+        own.counts_for = vec![id.clone()];
+        graph.resources.push(own);
+        regions(index, facts, &mut graph);
+        workloads(index, facts, &found, &mut graph);
+        networks(index, facts, &found, &mut graph);
+    }
+    add_trails(index, id, &mut graph);
+    ai_buckets(index, id, &mut graph);
+    evidence_buckets(index, id, &mut graph);
+    log_groups(index, id, &mut graph);
+    graph.resources.sort_by(|a, b| (a.kind, &a.region, &a.id, a.source).cmp(&(b.kind, &b.region, &b.id, b.source)));
+    graph.subjects.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+    graph
+}
+
+fn node(kind: &'static str, id: ResourceId, account: &AccountId, region: Option<&Region>, value: Value) -> Resource {
+    Resource {
+        kind,
+        id,
+        account: account.clone(),
+        region: region.cloned(),
+        source: None,
+        value,
+        counts_for: Vec::new(),
+        ai_path: Vec::new(),
+        ai_path_total: 0,
+        evidence: Vec::new(),
+    }
+}
+
+fn paths(resource: &mut Resource, chains: impl IntoIterator<Item = String>) {
+    let chains: BTreeSet<String> = chains.into_iter().collect();
+    resource.ai_path_total = chains.len() as u64;
+    resource.ai_path = chains.into_iter().take(MAX_PATHS).collect();
+}
+
+fn evidence(resource: &mut Resource, calls: impl IntoIterator<Item = Evidence>) {
+    let calls: Vec<Evidence> = calls
+        .into_iter()
+        .map(|mut call| {
+            if call.of.as_ref() == Some(&resource.id) {
+                call.of = None;
+            }
+            call
+        })
+        .take(MAX_EVIDENCE)
+        .collect();
+    resource.evidence = calls;
+}
+
+fn reads(line: &Line) -> Vec<Evidence> {
+    line.reads.iter().map(Evidence::from).collect()
+}
+
+/// One node an enabled region, whether or not AI runs there: attackers choose unused ones.
+fn regions(index: &Index, facts: &AccountFacts, graph: &mut AccountGraph) {
+    let id = &facts.account;
+    let Ok(enabled) = index.enabled_regions(id) else { return };
+    let mut parts = Vec::new();
+    for region in &enabled {
+        let view = trails::account_region(index, id, region);
+        let told: Vec<Evidence> =
+            view.trails.iter().filter_map(|arn| index.trails.get(arn)).flat_map(|s| s.evidence.clone()).collect();
+        let mut resource = node("account_region", names::account_region(id, region), id, Some(region), view.value());
+        resource.counts_for = vec![id.clone()];
+        let listed = facts.lines.iter().filter(|line| {
+            line.region.as_ref() == Some(region)
+                && matches!(&line.fact, Fact::Listing(listing) if listing.call == "cloudtrail:DescribeTrails")
+        });
+        evidence(&mut resource, listed.flat_map(reads).chain(told).collect::<Vec<_>>());
+        graph.resources.push(resource);
+        parts.push(trails::management_part(index, id, region));
+    }
+    if graph.has_ai == Ok(true) && !parts.is_empty() {
+        graph.subjects.push(Subject {
+            kind: SubjectKind::Account,
+            id: names::account(id),
+            account: id.clone(),
+            region: None,
+            sources: BTreeMap::from([
+                (Source::ApiActivity, Carriage::Parts(parts)),
+                (Source::EventHistory, Carriage::Inherent),
+            ]),
+        });
+    }
+}
+
+fn add_trails(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
+    for seen in index.trails.values() {
+        let trail = &seen.fact;
+        let accounts = trails::ai_accounts(index, trail);
+        // A trail that only members see stands in the graph of the first account it records.
+        let home = if trail.shadow { accounts.first() } else { Some(&trail.owner) };
+        if home != Some(id) {
+            continue;
+        }
+        let region = trail.home_region.as_ref().ok();
+        let value = trails::value(index, trail);
+        let mut resource = node("trail", ResourceId::new(trail.arn.clone()), &trail.owner, region, value);
+        paths(&mut resource, accounts.iter().map(|a| format!("records account {a}")));
+        resource.counts_for = accounts.into_iter().collect();
+        evidence(&mut resource, seen.evidence.clone());
+        graph.resources.push(resource);
+    }
+}
+
+/// Whether a bucket's findings stand in this account's graph: it owns it, or nobody known does and it uses it.
+fn belongs<'a>(index: &Index, bucket: &str, id: &AccountId, users: impl IntoIterator<Item = &'a AccountId>) -> bool {
+    match index.owner(bucket) {
+        Owner::In(owner, _) => owner == *id,
+        Owner::Nobody | Owner::Aws | Owner::Unknown(_) => users.into_iter().any(|user| user == id),
+    }
+}
+
+fn ai_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
+    for (name, uses) in &index.uses {
+        let users: BTreeSet<&AccountId> = uses.iter().map(|u| &u.account).collect();
+        let roles: BTreeSet<UseRole> = uses.iter().filter(|u| u.account == *id).map(|u| u.role).collect();
+        for (role, kind) in
+            [(S3Role::Training, SubjectKind::TrainingBucket), (S3Role::Artifact, SubjectKind::ArtifactBucket)]
+        {
+            if roles.contains(&UseRole::Data(role)) {
+                graph.subjects.extend(bucket_subject(index, id, name, uses, kind));
+            }
+        }
+        if !belongs(index, name, id, users.iter().copied()) {
+            continue;
+        }
+        let region = buckets::region_of(index, name);
+        let value = buckets::ai_view(index, name, uses).value();
+        let mut resource = node("ai_bucket", index.bucket_id(name), id, region.as_ref(), value);
+        resource.counts_for = users.into_iter().cloned().collect();
+        paths(&mut resource, uses.iter().map(|u| u.chain.clone()));
+        evidence(&mut resource, index.buckets.get(name).map(|s| s.evidence.clone()).into_iter().flatten());
+        graph.resources.push(resource);
+    }
+}
+
+fn bucket_subject(
+    index: &Index,
+    id: &AccountId,
+    name: &str,
+    uses: &BTreeSet<Use>,
+    kind: SubjectKind,
+) -> Option<Subject> {
+    // Nothing can be read from a bucket that is gone, and AWS's own samples are no secret.
+    if matches!(index.owner(name), Owner::Nobody | Owner::Aws) {
+        return None;
+    }
+    let resource = index.bucket_id(name);
+    let own = |judged_as| Carrier { resource: resource.clone(), judged_as, certain: true };
+    let alone = |judged_as| Alternative { carriers: vec![own(judged_as)], certain: true, since: None };
+    let events = match buckets::data_events_of(index, name, uses) {
+        Ok((account, region, arns)) => {
+            DataEvents { account: &account, region: &region, resource_type: "AWS::S3::Object", arns: &arns }
+                .alternatives(index, own(Source::DataEvents))
+        }
+        Err(_) => vec![alone(Source::DataEvents)],
+    };
+    let part = |alternatives| Carriage::Parts(vec![Part { label: name.to_owned(), alternatives }]);
+    let regions: BTreeSet<&Region> = uses.iter().filter(|u| u.account == *id).map(|u| &u.region).collect();
+    let jobs = regions.into_iter().map(|region| trails::management_part(index, id, region)).collect();
+    Some(Subject {
+        kind,
+        id: resource.clone(),
+        account: id.clone(),
+        region: buckets::region_of(index, name),
+        sources: BTreeMap::from([
+            // Who ran the jobs that use it: the control plane of the account they run in.
+            (Source::ApiActivity, Carriage::Parts(jobs)),
+            (Source::EventHistory, Carriage::Inherent),
+            (Source::DataEvents, part(events)),
+            (Source::ObjectAccess, part(buckets::access_alternatives(index, name, uses))),
+            (Source::ObjectHistory, part(vec![alone(Source::ObjectHistory)])),
+        ]),
+    })
+}
+
+fn evidence_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
+    for (name, holdings) in &index.held {
+        let users: BTreeSet<&AccountId> = holdings.iter().flat_map(|h| &h.counts_for).collect();
+        if !belongs(index, name, id, users) {
+            continue;
+        }
+        let mut by_source: BTreeMap<Source, Vec<&Held>> = BTreeMap::new();
+        for held in holdings {
+            by_source.entry(held.source).or_default().push(held);
+        }
+        for (source, held) in by_source {
+            let region = buckets::region_of(index, name);
+            let value = buckets::evidence_view(index, name, source, &held).value();
+            let mut resource = node("evidence_bucket", index.bucket_id(name), id, region.as_ref(), value);
+            resource.source = Some(source);
+            let users: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
+            resource.counts_for = users.into_iter().cloned().collect();
+            paths(&mut resource, held.iter().map(|h| h.chain.clone()));
+            evidence(&mut resource, index.buckets.get(name).map(|s| s.evidence.clone()).into_iter().flatten());
+            graph.resources.push(resource);
+        }
+    }
+}
+
+fn log_groups(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
+    for ((owner, region, name), holdings) in &index.held_groups {
+        let here = if index.accounts.contains_key(owner) {
+            owner == id
+        } else {
+            // Outside the sweep: it stands with the first account whose evidence it holds.
+            holdings.iter().flat_map(|h| &h.counts_for).min() == Some(id)
+        };
+        if !here {
+            continue;
+        }
+        let mut by_source: BTreeMap<Source, Vec<&Held>> = BTreeMap::new();
+        for held in holdings {
+            by_source.entry(held.source).or_default().push(held);
+        }
+        for (source, held) in by_source {
+            let value = groups::view(index, owner, region, name, source).value();
+            let group = names::log_group(&index.partition, region, owner, name);
+            let mut resource = node("log_group", group, owner, Some(region), value);
+            resource.source = Some(source);
+            let users: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
+            resource.counts_for = users.into_iter().cloned().collect();
+            paths(&mut resource, held.iter().map(|h| h.chain.clone()));
+            let key = (owner.clone(), region.clone(), name.clone());
+            evidence(&mut resource, index.log_groups.get(&key).map(|s| s.evidence.clone()).into_iter().flatten());
+            graph.resources.push(resource);
+        }
+    }
+}
+
+fn workloads(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph) {
+    let id = &facts.account;
+    for region in &found.regions {
+        bedrock(index, facts, found, region, graph);
+    }
+    for (region, line, workload) in &found.workloads {
+        match workload.kind {
+            WorkloadKind::Endpoint => endpoint(index, facts, region, line, workload, graph),
+            WorkloadKind::Notebook => {
+                let Some(group) = names::sagemaker_group(workload.kind, &workload.name) else { continue };
+                let view = NotebookView {
+                    name: workload.name.clone(),
+                    status: workload.status.clone(),
+                    in_customer_vpc: workload.placement.clone().map(|p| matches!(p, Placement::Subnets(_))),
+                    log_group_exists: groups::exists(index, id, region, &group),
+                };
+                let mut resource = node("notebook", line.id.clone(), id, Some(region), view.value());
+                resource.counts_for = vec![id.clone()];
+                evidence(&mut resource, reads(line));
+                graph.resources.push(resource);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Region, graph: &mut AccountGraph) {
+    let id = &facts.account;
+    let in_use = discovery::bedrock_in_use(facts, found, region);
+    let mantle = discovery::mantle_in_use(facts, found, region);
+    let line = facts.lines.iter().find(|l| l.region.as_ref() == Some(region) && matches!(l.fact, Fact::Bedrock(_)));
+    let unread = not_collected("bedrock:GetModelInvocationLoggingConfiguration").in_account(id).in_region(region);
+    let state = found.bedrock.get(region).copied();
+    let logging = state.map_or_else(|| Observed::Unknown(unread.clone()), |s| s.logging.clone());
+    let metrics = state.map_or_else(|| Err(unread.clone()), |s| s.metrics.clone());
+    let delivered = |end: &str| {
+        Observed::from_told(metrics.clone().map(|m| {
+            Some(m.names.iter().any(|n| n.starts_with("ModelInvocation") && n.ends_with(&format!("Delivery{end}"))))
+        }))
+    };
+    let resource_id = names::bedrock(id, region);
+    let view = BedrockView {
+        region: region.clone(),
+        in_use: in_use.clone(),
+        in_use_window: Some("the last two weeks of metrics, configured logging or any Bedrock resource".to_owned()),
+        logging: logging.clone().map(|l| logging_view(index, id, region, &l)),
+        modalities: metrics.clone().map(|m| modalities::of_models(&m.invoked_models)),
+        delivery_succeeded: delivered("Success"),
+        delivery_failed: delivered("Failure"),
+        data_events: Ok(data_events(index, facts, found, region, &mantle)),
+        denied_by_scp: match &logging {
+            Observed::Unknown(unknown) if unknown.why == Why::DeniedByScp => Observed::Known(true),
+            Observed::Unknown(unknown) => Observed::Unknown(unknown.clone()),
+            Observed::Known(_) | Observed::Absent => Observed::Known(false),
+        },
+    };
+    let mut resource = node("bedrock_region", resource_id.clone(), id, Some(region), view.value());
+    resource.counts_for = vec![id.clone()];
+    paths(&mut resource, bedrock_chains(state, found, region));
+    evidence(&mut resource, line.map(reads).into_iter().flatten());
+    graph.resources.push(resource);
+
+    let own = |judged_as| Carrier { resource: resource_id.clone(), judged_as, certain: true };
+    let part = |alternatives| Carriage::Parts(vec![Part { label: region.to_string(), alternatives }]);
+    if in_use == Ok(true) {
+        let mut sinks: Vec<Alternative> = Vec::new();
+        if let Observed::Known(logging) = &logging {
+            let with = |others: Vec<ResourceId>| Alternative {
+                carriers: std::iter::once(own(Source::ModelInvocations))
+                    .chain(others.into_iter().map(|resource| Carrier {
+                        resource,
+                        judged_as: Source::ModelInvocations,
+                        certain: true,
+                    }))
+                    .collect(),
+                certain: true,
+                since: None,
+            };
+            if let Some(sink) = &logging.s3 {
+                sinks.push(with(vec![index.bucket_id(&sink.bucket)]));
+            }
+            if let Some(sink) = &logging.cloudwatch {
+                let mut kept = vec![names::log_group(&index.partition, region, id, &sink.log_group)];
+                kept.extend(sink.large_bodies_s3.iter().map(|s| index.bucket_id(&s.bucket)));
+                sinks.push(with(kept));
+            }
+        }
+        if sinks.is_empty() {
+            let alone = vec![own(Source::ModelInvocations)];
+            sinks.push(Alternative { carriers: alone, certain: true, since: None });
+        }
+        graph.subjects.push(Subject {
+            kind: SubjectKind::BedrockRegion,
+            id: resource_id.clone(),
+            account: id.clone(),
+            region: Some(region.clone()),
+            sources: BTreeMap::from([
+                (Source::ApiActivity, Carriage::Parts(vec![trails::management_part(index, id, region)])),
+                (Source::EventHistory, Carriage::Inherent),
+                (Source::ModelInvocations, part(sinks)),
+            ]),
+        });
+    }
+    if mantle == Ok(true) {
+        let events = DataEvents { account: id, region, resource_type: "AWS::BedrockMantle::Project", arns: &[] };
+        let why = "calls through bedrock-mantle are never in the model invocation log";
+        graph.subjects.push(Subject {
+            kind: SubjectKind::Mantle,
+            id: names::mantle(id, region),
+            account: id.clone(),
+            region: Some(region.clone()),
+            sources: BTreeMap::from([
+                (Source::DataEvents, part(events.alternatives(index, own(Source::DataEvents)))),
+                (Source::ModelInvocations, Carriage::NotRecordable(why.to_owned())),
+            ]),
+        });
+    }
+}
+
+fn bedrock_chains(state: Option<&BedrockRegion>, found: &Found<'_>, region: &Region) -> Vec<String> {
+    let mut chains: Vec<String> = found
+        .workloads
+        .iter()
+        .filter(|(at, _, w)| *at == region && !w.kind.is_sagemaker())
+        .map(|(_, _, w)| format!("{} {}", w.kind.word(), w.name))
+        .collect();
+    if let Some(state) = state {
+        let models = state.metrics.iter().flat_map(|m| &m.invoked_models);
+        chains.extend(models.map(|model| format!("invocations of {model}")));
+        if state.mantle_metrics == Ok(true) {
+            chains.push("calls through bedrock-mantle".to_owned());
+        }
+        if state.logging.known().is_some() {
+            chains.push("invocation logging configured".to_owned());
+        }
+    }
+    chains
+}
+
+fn logging_view(index: &Index, id: &AccountId, region: &Region, logging: &InvocationLogging) -> InvocationLoggingView {
+    let sink = |bucket: &str| buckets::sink(index, id, region, bucket);
+    let cloudwatch = logging.cloudwatch.as_ref();
+    InvocationLoggingView {
+        s3: logging.s3.as_ref().map(|s| sink(&s.bucket)),
+        cloudwatch: cloudwatch.map(|c| groups::sink(index, id, region, &c.log_group)),
+        large_bodies_s3: cloudwatch.and_then(|c| c.large_bodies_s3.as_ref()).map(|s| sink(&s.bucket)),
+        text: logging.text,
+        image: logging.image,
+        embedding: logging.embedding,
+        video: logging.video,
+        audio: logging.audio,
+    }
+}
+
+/// Data event types that what is there can emit; one that may be there counts unless it is recorded anyway.
+fn data_events(
+    index: &Index,
+    facts: &AccountFacts,
+    found: &Found<'_>,
+    region: &Region,
+    mantle: &Told<bool>,
+) -> Vec<DataEventType> {
+    let listed = |call: &str| facts.listing(call, Some(region)).map(|count| count > 0);
+    [
+        ("AWS::Bedrock::AgentAlias", listed("bedrock-agent:ListAgents")),
+        ("AWS::Bedrock::FlowAlias", listed("bedrock-agent:ListFlows")),
+        ("AWS::Bedrock::Guardrail", listed("bedrock:ListGuardrails")),
+        ("AWS::Bedrock::KnowledgeBase", listed("bedrock-agent:ListKnowledgeBases")),
+        ("AWS::BedrockMantle::Project", mantle.clone()),
+    ]
+    .into_iter()
+    .filter(|(_, there)| possible(there) && found.regions.contains(region))
+    .map(|(resource_type, there)| {
+        let events = DataEvents { account: &facts.account, region, resource_type, arns: &[] };
+        let recorded = all([events.reads(index), events.writes(index)]);
+        let recorded = match there {
+            Ok(_) => recorded,
+            Err(unknown) if recorded != Ok(true) => Err(unknown),
+            Err(_) => recorded,
+        };
+        DataEventType { resource_type: resource_type.to_owned(), recorded }
+    })
+    .collect()
+}
+
+fn endpoint(
+    index: &Index,
+    facts: &AccountFacts,
+    region: &Region,
+    line: &Line,
+    workload: &Workload,
+    graph: &mut AccountGraph,
+) {
+    let id = &facts.account;
+    let Some(state) = &workload.endpoint else { return };
+    let arns = [line.id.0.clone()];
+    let events = DataEvents { account: id, region, resource_type: "AWS::SageMaker::Endpoint", arns: &arns };
+    let Some(group) = names::sagemaker_group(workload.kind, &workload.name) else { return };
+    let serverless = state.config.clone().map(|c| !c.variants.is_empty() && c.variants.iter().all(|v| v.serverless));
+    let invoked = facts
+        .lines
+        .iter()
+        .find_map(|l| match &l.fact {
+            Fact::EndpointMetrics(metrics) if l.region.as_ref() == Some(region) => Some(metrics.invoked.clone()),
+            _ => None,
+        })
+        .unwrap_or_else(|| Err(not_collected("cloudwatch:ListMetrics").in_account(id).in_region(region)));
+    let capture = capture_view(index, id, region, state);
+    let view = EndpointView {
+        name: workload.name.clone(),
+        status: workload.status.clone(),
+        serverless: serverless.clone(),
+        asynchronous: state.config.clone().map(|c| c.asynchronous),
+        capture: capture.clone(),
+        data_events: all([events.reads(index), events.writes(index)]),
+        invoked: invoked.map(|names| names.contains(&workload.name)),
+        log_group_exists: groups::exists(index, id, region, &group),
+    };
+    let mut resource = node("endpoint", line.id.clone(), id, Some(region), view.value());
+    resource.counts_for = vec![id.clone()];
+    evidence(&mut resource, reads(line));
+    graph.resources.push(resource);
+
+    let own = |judged_as| Carrier { resource: line.id.clone(), judged_as, certain: true };
+    let part = |alternatives| Carriage::Parts(vec![Part { label: workload.name.clone(), alternatives }]);
+    let captured = if serverless == Ok(true) {
+        Carriage::NotRecordable("AWS cannot capture serverless endpoints".to_owned())
+    } else {
+        let mut carriers = vec![own(Source::InferenceCapture)];
+        let destination = capture.known().and_then(|c| c.destination.as_ref().ok());
+        carriers.extend(destination.map(|d| Carrier {
+            resource: index.bucket_id(&d.bucket),
+            judged_as: Source::InferenceCapture,
+            certain: true,
+        }));
+        part(vec![Alternative { carriers, certain: true, since: None }])
+    };
+    let logs = Carrier {
+        resource: names::log_group(&index.partition, region, id, &group),
+        judged_as: Source::ServiceLogs,
+        certain: true,
+    };
+    graph.subjects.push(Subject {
+        kind: SubjectKind::Endpoint,
+        id: line.id.clone(),
+        account: id.clone(),
+        region: Some(region.clone()),
+        sources: BTreeMap::from([
+            (Source::ApiActivity, Carriage::Parts(vec![trails::management_part(index, id, region)])),
+            (Source::EventHistory, Carriage::Inherent),
+            (Source::DataEvents, part(events.alternatives(index, own(Source::DataEvents)))),
+            (Source::InferenceCapture, captured),
+            (
+                Source::ServiceLogs,
+                part(vec![Alternative { carriers: vec![own(Source::ServiceLogs), logs], certain: true, since: None }]),
+            ),
+        ]),
+    });
+}
+
+/// Data capture: what runs, and of what only the configuration tells, the configuration.
+fn capture_view(index: &Index, id: &AccountId, region: &Region, state: &Endpoint) -> Observed<CaptureView> {
+    let configured = state.config.as_ref().map(|c| c.capture.clone()).map_err(Clone::clone);
+    let directions = |pick: fn(&crate::inventory::sagemaker::CaptureConfig) -> bool| match &configured {
+        Ok(Some(config)) => Ok(pick(config)),
+        Ok(None) => Ok(false),
+        Err(unknown) => Err(unknown.clone()),
+    };
+    let destination = |uri: &str| -> Told<super::kinds::BucketSink> {
+        let place = location::parse(uri).ok_or_else(|| {
+            Unknown::new("sagemaker:DescribeEndpoint", Why::Undecidable)
+                .in_account(id)
+                .in_region(region)
+                .saying("the destination is no bucket locard can follow")
+        })?;
+        Ok(buckets::sink(index, id, region, &place.bucket))
+    };
+    match (&state.live_capture, &configured) {
+        (Observed::Known(live), _) => Observed::Known(CaptureView {
+            enabled: Ok(live.enabled),
+            started: Ok(live.started),
+            sampling: Ok(i64::from(live.sampling_percentage)),
+            input: directions(|c| c.input),
+            output: directions(|c| c.output),
+            destination: destination(&live.destination),
+        }),
+        // Configured, and the live endpoint says nothing of it: it does not run.
+        (Observed::Absent, Ok(Some(config))) => Observed::Known(CaptureView {
+            enabled: Ok(config.enabled),
+            started: Ok(false),
+            sampling: Ok(i64::from(config.sampling_percentage)),
+            input: Ok(config.input),
+            output: Ok(config.output),
+            destination: destination(&config.destination),
+        }),
+        (Observed::Absent, Ok(None) | Err(_)) | (Observed::Unknown(_), Ok(None)) => Observed::Absent,
+        (Observed::Unknown(unknown), Ok(Some(config))) => Observed::Known(CaptureView {
+            enabled: Err(unknown.clone()),
+            started: Err(unknown.clone()),
+            sampling: Err(unknown.clone()),
+            input: Ok(config.input),
+            output: Ok(config.output),
+            destination: destination(&config.destination),
+        }),
+        (Observed::Unknown(unknown), Err(_)) => Observed::Unknown(unknown.clone()),
+    }
+}
+
+fn networks(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph) {
+    let id = &facts.account;
+    for region in &found.regions {
+        for ((_, _, subnet), _) in index.subnet_uses_of(id, region) {
+            let place = index
+                .subnets
+                .get(&(id.clone(), region.clone(), subnet.clone()))
+                .map(|seen| seen.fact.place.clone())
+                .unwrap_or_else(|| Err(not_collected("ec2:DescribeSubnets").in_account(id).in_region(region)));
+            if let Err(unknown) = place {
+                graph.open.push(Open {
+                    kind: "ai_vpc",
+                    subjects: vec![SubjectKind::Network],
+                    account: id.clone(),
+                    region: Some(region.clone()),
+                    unknown,
+                });
+            }
+        }
+        for (vpc, subnets) in index.ai_vpcs(id, region) {
+            let resource_id = names::vpc(&index.partition, region, id, &vpc);
+            let view = network::view(index, id, region, &vpc, &subnets);
+            let mut resource = node("ai_vpc", resource_id.clone(), id, Some(region), view.value());
+            resource.counts_for = vec![id.clone()];
+            let chains = index
+                .subnet_uses_of(id, region)
+                .filter(|((_, _, subnet), _)| subnets.contains(subnet))
+                .flat_map(|(_, chains)| chains.iter().cloned());
+            paths(&mut resource, chains);
+            let logs = network::logs_of(index, id, region, &vpc, &subnets);
+            let told = subnets
+                .iter()
+                .filter_map(|s| index.subnets.get(&(id.clone(), region.clone(), s.clone())))
+                .flat_map(|s| s.evidence.clone());
+            let told = told.chain(logs.iter().flat_map(|l| l.evidence.clone())).collect::<Vec<_>>();
+            evidence(&mut resource, told);
+            graph.resources.push(resource);
+            let alternatives = network::alternatives(index, id, region, &vpc, &subnets);
+            let carriage = Carriage::Parts(vec![Part { label: vpc.clone(), alternatives }]);
+            graph.subjects.push(network_subject(id, region, resource_id, carriage));
+        }
+        if found.workloads.iter().any(|(at, _, w)| *at == region && runs_in_aws_vpc(found, region, w)) {
+            let why =
+                "workloads without a VPC configuration run in a VPC that AWS owns, of which no flow log can exist";
+            let carriage = Carriage::NotRecordable(why.to_owned());
+            graph.subjects.push(network_subject(id, region, names::aws_vpc(id, region), carriage));
+        }
+    }
+    graph.open.sort_by(|a, b| (a.kind, &a.region, &a.unknown).cmp(&(b.kind, &b.region, &b.unknown)));
+    graph.open.dedup();
+}
+
+fn network_subject(id: &AccountId, region: &Region, resource: ResourceId, carriage: Carriage) -> Subject {
+    Subject {
+        kind: SubjectKind::Network,
+        id: resource,
+        account: id.clone(),
+        region: Some(region.clone()),
+        sources: BTreeMap::from([(Source::NetworkFlows, carriage)]),
+    }
+}
+
+/// Whether a workload that moves data does so in a VPC of AWS. A model does only behind an endpoint.
+fn runs_in_aws_vpc(found: &Found<'_>, region: &Region, workload: &Workload) -> bool {
+    match workload.kind {
+        WorkloadKind::Model => false,
+        WorkloadKind::Endpoint => {
+            let Some(Ok(config)) = workload.endpoint.as_ref().map(|e| &e.config) else { return false };
+            if matches!(workload.placement, Ok(Placement::Subnets(_))) {
+                return false;
+            }
+            let models: BTreeSet<&String> = config.variants.iter().filter_map(|v| v.model.as_ref()).collect();
+            found.workloads.iter().any(|(at, _, w)| {
+                *at == region
+                    && w.kind == WorkloadKind::Model
+                    && models.contains(&w.name)
+                    && w.placement == Ok(Placement::AwsVpc)
+            })
+        }
+        _ => workload.placement == Ok(Placement::AwsVpc),
+    }
+}

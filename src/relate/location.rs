@@ -1,0 +1,106 @@
+//! Reads S3 locations in every form workloads write them, and compares prefixes.
+
+/// A bucket and the key prefix in it; an empty prefix is the whole bucket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Location {
+    pub bucket: String,
+    pub prefix: String,
+}
+
+/// `s3://bucket/key`, `https://bucket.s3.region.amazonaws.com/key`, `https://s3.region.amazonaws.com/bucket/key`, an
+/// ARN, or a bare bucket name. None for anything else, such as an access point or a location in another store.
+pub(crate) fn parse(text: &str) -> Option<Location> {
+    let text = text.trim();
+    if let Some(rest) = text.strip_prefix("s3://").or_else(|| text.strip_prefix("s3a://")) {
+        return split(rest);
+    }
+    if let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) {
+        let rest = rest.split(['?', '#']).next()?;
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        if !host.contains(".amazonaws.com") {
+            return None;
+        }
+        if host.starts_with("s3.") || host.starts_with("s3-") {
+            return split(path);
+        }
+        // Virtual-hosted style; bucket names may hold dots, so the last `.s3` before the domain splits.
+        let end = host.rfind(".s3.").or_else(|| host.rfind(".s3-"))?;
+        return location(&host[..end], path);
+    }
+    if text.starts_with("arn:") {
+        let arn = crate::model::ids::Arn::parse(text)?;
+        // An access point's ARN names account and region, a bucket's neither.
+        if arn.service != "s3" || !arn.account.is_empty() {
+            return None;
+        }
+        return split(arn.resource);
+    }
+    (!text.contains([':', '/'])).then(|| location(text, "")).flatten()
+}
+
+fn split(rest: &str) -> Option<Location> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    location(bucket, prefix)
+}
+
+fn location(bucket: &str, prefix: &str) -> Option<Location> {
+    let plausible = (3..=63).contains(&bucket.len())
+        && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
+    // Old us-east-1 buckets may hold capitals and underscores and be longer.
+    let legacy = (3..=255).contains(&bucket.len())
+        && bucket.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    (plausible || legacy)
+        .then(|| Location { bucket: bucket.to_owned(), prefix: prefix.trim_start_matches('/').to_owned() })
+}
+
+/// Whether keys exist, or could, that start with both prefixes.
+pub(crate) fn meet(one: &str, other: &str) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+/// Whether AWS itself owns a bucket of this name that no account of the sweep owns: JumpStart, samples, seed code.
+pub(crate) fn aws_owned_name(bucket: &str) -> bool {
+    const PREFIXES: &[&str] = &[
+        "jumpstart-cache-prod",
+        "jumpstart-private-cache-prod",
+        "jumpstart-cache-alpha",
+        "sagemaker-sample-files",
+        "sagemaker-sample-data-",
+        "sagemaker-example-files-prod-",
+        "sagemaker-servicecatalog-seedcode-",
+        "aws-ml-blog",
+        "amazon-reviews-pds",
+    ];
+    PREFIXES.iter().any(|prefix| bucket.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_write_a_location() {
+        let at = |text: &str| parse(text).map(|l| (l.bucket, l.prefix));
+        let found = |bucket: &str, prefix: &str| Some((bucket.to_owned(), prefix.to_owned()));
+        assert_eq!(at("s3://data/train/2026"), found("data", "train/2026"));
+        assert_eq!(at("s3://data"), found("data", ""));
+        assert_eq!(at("https://data.s3.eu-west-1.amazonaws.com/m.tgz"), found("data", "m.tgz"));
+        assert_eq!(at("https://dotted.name.s3.amazonaws.com/m"), found("dotted.name", "m"));
+        assert_eq!(at("https://s3.eu-west-1.amazonaws.com/data/m?versionId=1"), found("data", "m"));
+        assert_eq!(at("https://s3-eu-west-1.amazonaws.com/data/m"), found("data", "m"));
+        assert_eq!(at("https://data.s3.cn-north-1.amazonaws.com.cn/m"), found("data", "m"));
+        assert_eq!(at("arn:aws-cn:s3:::data/prefix"), found("data", "prefix"));
+        assert_eq!(at("data-bucket"), found("data-bucket", ""));
+        for other in [
+            "",
+            "arn:aws:s3:eu-west-1:111122223333:accesspoint/mine",
+            "https://example.com/data",
+            "file:///data",
+            "s3://",
+            "s3://no bucket/here",
+            "huggingface://model",
+        ] {
+            assert_eq!(at(other), None, "{other}");
+        }
+    }
+}

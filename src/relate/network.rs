@@ -1,0 +1,241 @@
+//! What flow logs record of the subnets AI workloads run in.
+
+use std::collections::BTreeSet;
+
+use crate::finding::Source;
+use crate::inventory::ec2::FlowLog;
+use crate::inventory::not_collected;
+use crate::model::ids::{AccountId, Region, ResourceId};
+use crate::model::observed::{Told, Unknown, Why};
+
+use super::index::{Index, Seen};
+use super::kinds::{AiSubnet, AiVpc};
+use super::kleene::{all, any, possible};
+use super::location::{self, Location};
+use super::names;
+use super::subject::{Alternative, Carrier};
+
+const CALL: &str = "ec2:DescribeFlowLogs";
+
+/// Where a flow log delivers to, as far as locard follows it; Firehose streams end the trace.
+pub(super) enum Destination {
+    Group(AccountId, Region, String),
+    Bucket(Location),
+}
+
+pub(super) fn destination(account: &AccountId, region: &Region, log: &FlowLog) -> Option<Destination> {
+    match log.destination_type.as_deref() {
+        Some("s3") => {
+            let place = log.destination.as_deref().and_then(location::parse)?;
+            // Keys below the folder that the destination names.
+            let prefix = if place.prefix.is_empty() || place.prefix.ends_with('/') {
+                format!("{}AWSLogs/", place.prefix)
+            } else {
+                format!("{}/AWSLogs/", place.prefix)
+            };
+            Some(Destination::Bucket(Location { bucket: place.bucket, prefix }))
+        }
+        Some("kinesis-data-firehose") => None,
+        _ => {
+            if let Some(found) = log.destination.as_deref().and_then(names::log_group_of) {
+                return Some(Destination::Group(found.0, found.1, found.2));
+            }
+            log.log_group.clone().map(|name| Destination::Group(account.clone(), region.clone(), name))
+        }
+    }
+}
+
+/// Whether a log delivers: AWS does not report a failure, and the destination is there.
+fn delivers(index: &Index, account: &AccountId, region: &Region, log: &FlowLog) -> Told<bool> {
+    let healthy = Ok(log.deliver_status.as_deref() != Some("FAILED"));
+    let there = match destination(account, region, log) {
+        Some(Destination::Group(owner, at, name)) => match index.log_groups.get(&(owner.clone(), at.clone(), name)) {
+            Some(seen) => seen.fact.settings.clone().map(|s| s.is_some()),
+            None => Err(not_collected("logs:DescribeLogGroups").in_account(&owner).in_region(&at)),
+        },
+        Some(Destination::Bucket(place)) => index.bucket_exists(&place.bucket),
+        None => Err(Unknown::new(CALL, Why::Undecidable)
+            .in_account(account)
+            .in_region(region)
+            .saying("the destination is a Firehose stream, whose end is not followed")),
+    };
+    all([healthy, there])
+}
+
+/// Fields an investigator needs beyond the default version 2 format: the packets' real ends, what AWS service they
+/// are, and which way they went. <https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html>
+const V5_FIELDS: &[&str] = &[
+    "vpc-id",
+    "subnet-id",
+    "instance-id",
+    "tcp-flags",
+    "pkt-srcaddr",
+    "pkt-dstaddr",
+    "pkt-src-aws-service",
+    "pkt-dst-aws-service",
+    "flow-direction",
+    "traffic-path",
+];
+const V2_FIELDS: &[&str] = &[
+    "account-id",
+    "interface-id",
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "packets",
+    "bytes",
+    "start",
+    "end",
+    "action",
+    "log-status",
+];
+
+fn has_fields(log: &FlowLog, wanted: &[&str]) -> bool {
+    match &log.format {
+        // The default format is version 2, in its order.
+        None => wanted.iter().all(|f| V2_FIELDS.contains(f)),
+        Some(format) => {
+            let fields: BTreeSet<&str> = format
+                .split(|c: char| c.is_whitespace() || c == ',')
+                .map(|f| f.trim_matches(['$', '{', '}']))
+                .collect();
+            wanted.iter().all(|f| fields.contains(f))
+        }
+    }
+}
+
+/// The flow logs of a VPC or its subnets, active or not known not to be.
+pub(super) fn logs_of<'a>(
+    index: &'a Index,
+    account: &AccountId,
+    region: &Region,
+    vpc: &str,
+    subnets: &BTreeSet<String>,
+) -> Vec<&'a Seen<FlowLog>> {
+    index
+        .flow_logs
+        .get(&(account.clone(), region.clone()))
+        .into_iter()
+        .flatten()
+        .filter(|seen| seen.fact.resource == vpc || subnets.contains(&seen.fact.resource))
+        .filter(|seen| possible(&seen.fact.active))
+        .collect()
+}
+
+/// A VPC as checks see it.
+pub(super) fn view(
+    index: &Index,
+    account: &AccountId,
+    region: &Region,
+    vpc: &str,
+    subnets: &BTreeSet<String>,
+) -> AiVpc {
+    let place = (account.clone(), region.clone());
+    let listed = index
+        .flow_logs_listed
+        .get(&place)
+        .cloned()
+        .unwrap_or_else(|| Err(not_collected(CALL).in_account(account).in_region(region)));
+    let logs = logs_of(index, account, region, vpc, subnets);
+    let list = subnets
+        .iter()
+        .map(|id| {
+            let owner = index
+                .subnets
+                .get(&(account.clone(), region.clone(), id.clone()))
+                .and_then(|seen| seen.fact.place.as_ref().ok().and_then(|p| p.as_ref()).map(|p| p.owner.clone()));
+            // A participant of a shared VPC sees only its own flow logs, so the owner's may cover it besides.
+            let complete = match owner {
+                Some(owner) if owner != *account => {
+                    let owned = Unknown::new(CALL, Why::Foreign).in_account(&owner).in_region(region);
+                    listed.clone().and(Err(owned.saying("the subnet is shared: its owner's flow logs are not visible")))
+                }
+                _ => listed.clone(),
+            };
+            subnet(index, (account, region), id, vpc, &logs, &complete)
+        })
+        .collect();
+    AiVpc { id: vpc.to_owned(), subnets: Ok(list) }
+}
+
+fn subnet(
+    index: &Index,
+    (account, region): (&AccountId, &Region),
+    id: &str,
+    vpc: &str,
+    logs: &[&Seen<FlowLog>],
+    complete: &Told<()>,
+) -> AiSubnet {
+    let mine: Vec<&FlowLog> = logs.iter().map(|s| &s.fact).filter(|l| l.resource == vpc || l.resource == id).collect();
+    let unlisted = || complete.clone().map(|()| false);
+    let records = |direction: &str, delivered: bool| {
+        any(mine
+            .iter()
+            .map(|log| {
+                let traffic = log.traffic.clone().map(|t| t == "ALL" || t == direction);
+                let arrives = if delivered { delivers(index, account, region, log) } else { Ok(true) };
+                all([log.active.clone(), traffic, arrives])
+            })
+            .chain([unlisted()]))
+    };
+    let fields = |wanted: &[&str]| {
+        any(mine.iter().map(|log| all([log.active.clone(), Ok(has_fields(log, wanted))])).chain([unlisted()]))
+    };
+    AiSubnet {
+        id: id.to_owned(),
+        accept: records("ACCEPT", false),
+        reject: records("REJECT", false),
+        accept_delivered: records("ACCEPT", true),
+        reject_delivered: records("REJECT", true),
+        v2_fields: fields(&["srcaddr", "dstaddr", "srcport", "dstport", "protocol", "bytes", "start", "end", "action"]),
+        v5_fields: fields(V5_FIELDS),
+    }
+}
+
+/// Alternatives that carry the flows of a VPC: each log of the whole VPC that records all traffic, and all together.
+pub(super) fn alternatives(
+    index: &Index,
+    account: &AccountId,
+    region: &Region,
+    vpc: &str,
+    subnets: &BTreeSet<String>,
+) -> Vec<Alternative> {
+    let own = Carrier {
+        resource: names::vpc(&index.partition, region, account, vpc),
+        judged_as: Source::NetworkFlows,
+        certain: true,
+    };
+    let logs = logs_of(index, account, region, vpc, subnets);
+    let carrier = |log: &FlowLog, certain: bool| {
+        let resource: ResourceId = match destination(account, region, log)? {
+            Destination::Group(owner, at, name) => names::log_group(&index.partition, &at, &owner, &name),
+            Destination::Bucket(place) => index.bucket_id(&place.bucket),
+        };
+        Some(Carrier { resource, judged_as: Source::NetworkFlows, certain })
+    };
+    let mut found = Vec::new();
+    for seen in &logs {
+        let log = &seen.fact;
+        let whole = all([
+            log.active.clone(),
+            log.traffic.clone().map(|t| t == "ALL"),
+            Ok(log.resource == vpc),
+            delivers(index, account, region, log),
+        ]);
+        if possible(&whole) {
+            let carriers = std::iter::once(own.clone()).chain(carrier(log, true)).collect();
+            found.push(Alternative { carriers, certain: whole == Ok(true), since: log.created.map(|m| m.at) });
+        }
+    }
+    if !found.iter().any(|a| a.certain) {
+        let mut together = vec![own];
+        together.extend(logs.iter().filter_map(|s| carrier(&s.fact, s.fact.active == Ok(true))));
+        together.sort();
+        together.dedup();
+        let since = logs.iter().filter_map(|s| s.fact.created.map(|m| m.at)).max();
+        found.push(Alternative { carriers: together, certain: true, since });
+    }
+    found
+}

@@ -1,0 +1,411 @@
+//! Checks with their findings, and the controls of frameworks they speak to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{AccountRef, CheckRef, Context, Counts, SeverityView, anchor, name, status_class};
+use crate::finding::{CriterionResult, Evidence, Finding, Source, Status, Truth};
+use crate::model::severity::Severity;
+use crate::results::CheckInfo;
+
+/// Longest value of a fact that is shown.
+const VALUE: usize = 160;
+/// Facts of one call that are shown.
+const FACTS: usize = 12;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckView {
+    pub(crate) id: String,
+    pub(crate) anchor: String,
+    pub(crate) title: String,
+    pub(crate) severity: SeverityView,
+    pub(crate) source: &'static str,
+    pub(crate) dimension: &'static str,
+    pub(crate) resource_kind: String,
+    pub(crate) builtin: bool,
+    pub(crate) why: Option<String>,
+    pub(crate) fixes: Vec<FixBlock>,
+    pub(crate) frameworks: Vec<Controls>,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) counts: Counts,
+    /// Class and word of the worst status; none when nothing was judged.
+    pub(crate) worst: Option<StatusView>,
+    /// Failed and unknown findings with their evidence.
+    pub(crate) rows: Vec<FindingView>,
+    /// More of them, by name.
+    pub(crate) listed: Vec<Brief>,
+    /// Still more, only counted.
+    pub(crate) more: usize,
+    pub(crate) passed: Vec<Brief>,
+    pub(crate) passed_more: usize,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct StatusView {
+    pub(crate) class: &'static str,
+    pub(crate) word: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FixBlock {
+    /// `cli`, `terraform` or `cloudformation`.
+    pub(crate) kind: &'static str,
+    pub(crate) language: &'static str,
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Controls {
+    pub(crate) framework: String,
+    pub(crate) controls: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Reference {
+    pub(crate) text: String,
+    /// Only web addresses become links: a user's check could hold any scheme.
+    pub(crate) link: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Brief {
+    pub(crate) status: StatusView,
+    pub(crate) resource: String,
+    pub(crate) account: String,
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FindingView {
+    pub(crate) id: String,
+    pub(crate) anchor: String,
+    pub(crate) status: StatusView,
+    pub(crate) resource: String,
+    pub(crate) resource_kind: String,
+    pub(crate) account: AccountRef,
+    pub(crate) region: Option<String>,
+    /// Accounts other than the owner it counts for.
+    pub(crate) counts_for: Vec<AccountRef>,
+    pub(crate) counts_for_more: usize,
+    pub(crate) reason: String,
+    /// `2–3 of 5`; none when the check gives no points.
+    pub(crate) points: Option<String>,
+    pub(crate) criteria: Vec<CriterionView>,
+    pub(crate) evidence: Vec<EvidenceView>,
+    pub(crate) ai_path: Vec<String>,
+    pub(crate) ai_path_more: u64,
+    pub(crate) exception: Option<ExceptionLink>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CriterionView {
+    pub(crate) expect: String,
+    pub(crate) required: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) holds: &'static str,
+    pub(crate) points: u32,
+    pub(crate) gap: Option<String>,
+    pub(crate) unknown: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct EvidenceView {
+    pub(crate) call: String,
+    pub(crate) at: String,
+    pub(crate) of: Option<String>,
+    pub(crate) facts: Vec<FactView>,
+    pub(crate) facts_more: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FactView {
+    pub(crate) path: String,
+    pub(crate) value: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ExceptionLink {
+    pub(crate) number: usize,
+    pub(crate) anchor: Option<String>,
+    pub(crate) active: bool,
+    pub(crate) owner: Option<String>,
+    pub(crate) expires: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FrameworkView {
+    pub(crate) id: String,
+    pub(crate) controls: Vec<ControlView>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ControlView {
+    pub(crate) id: String,
+    /// None when none of its checks found anything to judge.
+    pub(crate) worst: Option<StatusView>,
+    pub(crate) checks: Vec<ControlCheck>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ControlCheck {
+    pub(crate) check: CheckRef,
+    pub(crate) worst: Option<StatusView>,
+}
+
+/// All checks: what fails first, worst severity first; then what is unknown, then what passes, then what had nothing
+/// to judge.
+pub(crate) fn checks(ctx: &Context<'_>) -> Vec<CheckView> {
+    let mut by_check: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in &ctx.results.findings {
+        by_check.entry(&finding.check).or_default().push(finding);
+    }
+    let open = |findings: &Vec<&Finding>| findings.iter().any(|f| matches!(f.status, Status::Fail | Status::Unknown));
+    let with_rows = by_check.values().filter(|f| open(f)).count().max(1);
+    let detailed = (ctx.limits.detailed / with_rows).max(3).min(ctx.limits.detailed_per_check);
+    let mut keyed: Vec<_> = ctx
+        .checks
+        .iter()
+        .map(|(id, info)| {
+            let findings = by_check.remove(id).unwrap_or_default();
+            let view = check(ctx, id, *info, findings, detailed);
+            let severity = info.map_or(Severity::Low, |i| i.severity);
+            (urgency(&view.counts), std::cmp::Reverse(severity), std::cmp::Reverse(view.counts.fail), *id, view)
+        })
+        .collect();
+    keyed.sort_by(|a, b| (a.0, a.1, a.2, a.3).cmp(&(b.0, b.1, b.2, b.3)));
+    keyed.into_iter().map(|(.., view)| view).collect()
+}
+
+fn urgency(counts: &Counts) -> u8 {
+    counts.worst().map_or(4, |status| match status {
+        Status::Fail => 0,
+        Status::Unknown => 1,
+        Status::Pass => 2,
+        Status::NotApplicable => 3,
+    })
+}
+
+fn check(
+    ctx: &Context<'_>,
+    id: &str,
+    info: Option<&CheckInfo>,
+    mut findings: Vec<&Finding>,
+    detailed: usize,
+) -> CheckView {
+    let mut counts = Counts::default();
+    for finding in &findings {
+        counts.add(finding);
+    }
+    counts.not_applicable += ctx.results.not_applicable.get(id).copied().unwrap_or(0);
+    findings.sort_by_key(|f| (f.status, excepted(f), &f.account, &f.region, &f.resource));
+    let open: Vec<&Finding> =
+        findings.iter().copied().filter(|f| matches!(f.status, Status::Fail | Status::Unknown)).collect();
+    let passed: Vec<&Finding> = findings.iter().copied().filter(|f| f.status == Status::Pass).collect();
+    let example = findings.first().copied();
+    let listed = ctx.limits.listed;
+    CheckView {
+        id: id.to_owned(),
+        anchor: anchor("chk", &[id]),
+        title: info.map_or(id, |i| i.title.as_str()).to_owned(),
+        severity: super::severity(info.map(|i| i.severity).or(example.map(|f| f.severity)).unwrap_or(Severity::Low)),
+        source: info.map(|i| i.source).or(example.map(|f| f.source)).map_or("", Source::title),
+        dimension: info.map(|i| i.dimension).or(example.map(|f| f.dimension)).map_or("", |d| d.word()),
+        resource_kind: info.map_or("", |i| i.resource.as_str()).replace('_', " "),
+        builtin: info.is_none_or(|i| i.builtin),
+        why: info.map(|i| i.why.clone()).filter(|w| !w.is_empty()),
+        fixes: info.map(fix_blocks).unwrap_or_default(),
+        frameworks: info.map(controls).unwrap_or_default(),
+        references: info.map(references).unwrap_or_default(),
+        worst: counts.worst().map(status),
+        counts,
+        rows: open.iter().take(detailed).map(|f| finding(ctx, f)).collect(),
+        listed: open.iter().skip(detailed).take(listed).map(|f| brief(f)).collect(),
+        more: open.len().saturating_sub(detailed + listed),
+        passed: passed.iter().take(listed).map(|f| brief(f)).collect(),
+        passed_more: passed.len().saturating_sub(listed),
+    }
+}
+
+fn excepted(finding: &Finding) -> bool {
+    finding.exception.as_ref().is_some_and(|e| e.active)
+}
+
+fn fix_blocks(info: &CheckInfo) -> Vec<FixBlock> {
+    [
+        ("cli", "sh", &info.fix.cli),
+        ("terraform", "hcl", &info.fix.terraform),
+        ("cloudformation", "yaml", &info.fix.cloudformation),
+    ]
+    .into_iter()
+    .filter_map(|(kind, language, text)| {
+        let text = crate::report::text::block(text.as_deref()?.trim_end());
+        (!text.is_empty()).then_some(FixBlock { kind, language, text })
+    })
+    .collect()
+}
+
+fn controls(info: &CheckInfo) -> Vec<Controls> {
+    info.frameworks
+        .iter()
+        .map(|(framework, controls)| Controls { framework: framework.clone(), controls: controls.clone() })
+        .collect()
+}
+
+fn references(info: &CheckInfo) -> Vec<Reference> {
+    info.references.iter().map(|text| Reference { text: text.clone(), link: text.starts_with("https://") }).collect()
+}
+
+fn brief(f: &Finding) -> Brief {
+    Brief {
+        status: status(f.status),
+        resource: name(f.resource.as_str()),
+        account: f.account.to_string(),
+        region: f.region.as_ref().map(ToString::to_string),
+    }
+}
+
+fn finding(ctx: &Context<'_>, f: &Finding) -> FindingView {
+    let others: Vec<AccountRef> = f.counts_for.iter().filter(|a| **a != f.account).map(|a| ctx.account(a)).collect();
+    let shown = 8.min(others.len());
+    FindingView {
+        id: f.id.clone(),
+        anchor: anchor("f", &[&f.id]),
+        status: status(f.status),
+        resource: name(f.resource.as_str()),
+        resource_kind: f.resource_kind.replace('_', " "),
+        account: ctx.account(&f.account),
+        region: f.region.as_ref().map(ToString::to_string),
+        counts_for_more: others.len() - shown,
+        counts_for: others.into_iter().take(shown).collect(),
+        reason: f.reason.clone(),
+        points: (f.points.max > 0).then(|| {
+            if f.points.low == f.points.high {
+                format!("{} of {}", f.points.low, f.points.max)
+            } else {
+                format!("{}–{} of {}", f.points.low, f.points.high, f.points.max)
+            }
+        }),
+        criteria: f.criteria.iter().map(criterion).collect(),
+        evidence: f.evidence.iter().map(evidence).collect(),
+        ai_path: f.ai_path.clone(),
+        ai_path_more: f.ai_path_total.saturating_sub(f.ai_path.len() as u64),
+        exception: f.exception.as_ref().map(|e| {
+            let known = ctx.results.exceptions.get(e.index);
+            ExceptionLink {
+                number: e.index + 1,
+                anchor: known.map(|_| anchor("exc", &[&(e.index + 1).to_string()])),
+                active: e.active,
+                owner: known.map(|k| k.owner.clone()),
+                expires: known.map(|k| k.expires.clone()),
+            }
+        }),
+    }
+}
+
+fn criterion(c: &CriterionResult) -> CriterionView {
+    let (class, holds) = match c.status {
+        Truth::True => ("pass", "holds"),
+        Truth::False => ("fail", "does not hold"),
+        Truth::Unknown => ("unknown", "unknown"),
+    };
+    CriterionView {
+        expect: c.expect.clone(),
+        required: match c.required {
+            Truth::True => "required",
+            Truth::False => "optional",
+            Truth::Unknown => "required or not: unknown",
+        },
+        class,
+        holds,
+        points: c.points,
+        gap: c.gap.clone().filter(|_| c.status != Truth::True),
+        unknown: c
+            .unknown
+            .iter()
+            .map(|u| match &u.message {
+                Some(message) => format!("{} ({})", u.sentence(), crate::report::text::shorten(message, VALUE)),
+                None => u.sentence(),
+            })
+            .collect(),
+    }
+}
+
+fn evidence(e: &Evidence) -> EvidenceView {
+    EvidenceView {
+        call: e.call.clone(),
+        at: e.at.to_string(),
+        of: e.of.as_ref().map(|id| name(id.as_str())),
+        facts: e
+            .facts
+            .iter()
+            .take(FACTS)
+            .map(|(path, value)| FactView {
+                path: path.clone(),
+                value: crate::report::text::shorten(&value.to_string(), VALUE),
+            })
+            .collect(),
+        facts_more: e.facts.len().saturating_sub(FACTS),
+    }
+}
+
+/// Controls by framework, with the worst status among their checks.
+pub(crate) fn frameworks(ctx: &Context<'_>, checks: &[CheckView]) -> Vec<FrameworkView> {
+    let mut table: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    for check in &ctx.results.checks {
+        for (framework, controls) in &check.frameworks {
+            for control in controls {
+                table.entry(framework).or_default().entry(control).or_default().insert(&check.id);
+            }
+        }
+    }
+    let counts: BTreeMap<&str, Counts> = checks.iter().map(|c| (c.id.as_str(), c.counts)).collect();
+    table
+        .into_iter()
+        .map(|(id, controls)| {
+            let mut controls: Vec<_> = controls.into_iter().collect();
+            controls.sort_by_key(|(control, _)| natural(control));
+            FrameworkView {
+                id: id.to_owned(),
+                controls: controls
+                    .into_iter()
+                    .map(|(control, ids)| control_view(ctx, control, &ids, &counts))
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+fn control_view(ctx: &Context<'_>, id: &str, ids: &BTreeSet<&str>, counts: &BTreeMap<&str, Counts>) -> ControlView {
+    let worst = |id: &str| counts.get(id).and_then(|c| c.worst());
+    ControlView {
+        id: id.to_owned(),
+        // `Status` is ordered worst first.
+        worst: ids.iter().filter_map(|id| worst(id)).min().map(status),
+        checks: ids.iter().map(|id| ControlCheck { check: ctx.check(id), worst: worst(id).map(status) }).collect(),
+    }
+}
+
+/// Sorts AU-2 before AU-12.
+fn natural(text: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut word = String::new();
+    let mut digits = String::new();
+    for c in text.chars() {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        if !digits.is_empty() {
+            parts.push((std::mem::take(&mut word), digits.parse().unwrap_or(u64::MAX)));
+            digits.clear();
+        }
+        word.push(c);
+    }
+    parts.push((word, digits.parse().unwrap_or(0)));
+    parts
+}
+
+pub(crate) fn status(status: Status) -> StatusView {
+    StatusView { class: status_class(status), word: status.word() }
+}

@@ -1,0 +1,316 @@
+//! The question matrix and what stands behind each of its cells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{AccountRef, CheckRef, Context, anchor, name, score};
+use crate::finding::Truth;
+use crate::model::ids::AccountId;
+use crate::results::{FixRef, Plane, QuestionInfo, QuestionResult, ScenarioInfo, Verdict};
+
+/// Fixes and permissions listed per question and account.
+const LISTED: usize = 8;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct QuestionsView {
+    /// Accounts with AI, or where it is not known. With more than fit as columns, questions are told by verdict.
+    pub(crate) columns: Vec<AccountRef>,
+    pub(crate) wide: bool,
+    pub(crate) verdicts: Vec<VerdictView>,
+    pub(crate) scenarios: Vec<ScenarioView>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct VerdictView {
+    pub(crate) class: &'static str,
+    pub(crate) word: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ScenarioView {
+    /// `S1 Unauthorized model access`.
+    pub(crate) label: String,
+    pub(crate) title: String,
+    /// One count a verdict, in the order of `verdicts`, over questions and accounts.
+    pub(crate) tally: Vec<u64>,
+    pub(crate) questions: Vec<QuestionView>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct QuestionView {
+    pub(crate) id: String,
+    pub(crate) anchor: String,
+    pub(crate) text: String,
+    pub(crate) must_have: bool,
+    pub(crate) plane: &'static str,
+    /// One an account, in the order of `columns`; empty when the matrix is wide.
+    pub(crate) cells: Vec<CellView>,
+    /// One count a verdict, in the order of `verdicts`.
+    pub(crate) tally: Vec<u64>,
+    pub(crate) by_verdict: Vec<VerdictAccounts>,
+    pub(crate) answers: Vec<AnswerView>,
+    /// Answers that are not told in full.
+    pub(crate) answers_more: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CellView {
+    pub(crate) account: AccountRef,
+    /// None where the question was not asked of the account.
+    pub(crate) verdict: Option<VerdictView>,
+    pub(crate) percent: Option<String>,
+    pub(crate) anchor: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct VerdictAccounts {
+    pub(crate) verdict: VerdictView,
+    pub(crate) count: usize,
+    pub(crate) accounts: Vec<AccountRef>,
+    pub(crate) more: usize,
+}
+
+/// A question asked of one account, in full.
+#[derive(Debug, Serialize)]
+pub(crate) struct AnswerView {
+    pub(crate) anchor: String,
+    pub(crate) account: AccountRef,
+    pub(crate) verdict: VerdictView,
+    pub(crate) percent: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) subjects: u64,
+    pub(crate) lowest: Option<LowestSubject>,
+    pub(crate) not_recordable: Vec<String>,
+    pub(crate) not_judged: Vec<String>,
+    pub(crate) fixes: Vec<FixLink>,
+    pub(crate) fixes_more: usize,
+    pub(crate) permissions: Vec<PermissionView>,
+    pub(crate) permissions_more: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct LowestSubject {
+    pub(crate) kind: String,
+    pub(crate) id: String,
+    pub(crate) percent: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FixLink {
+    pub(crate) check: CheckRef,
+    pub(crate) account: AccountRef,
+    pub(crate) resource: String,
+    /// Of the finding where it is shown in full, else of the check.
+    pub(crate) anchor: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct PermissionView {
+    pub(crate) action: String,
+    pub(crate) accounts: Vec<AccountRef>,
+    pub(crate) note: Option<String>,
+}
+
+/// The order verdicts are counted in.
+pub(crate) const VERDICTS: [Verdict; 6] =
+    [Verdict::Yes, Verdict::Partly, Verdict::No, Verdict::CannotTell, Verdict::NotApplicable, Verdict::NotJudged];
+
+type Answers<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<&'a AccountId, &'a QuestionResult>>;
+
+/// `detailed` holds the ids of findings shown in full, which fixes can link to.
+pub(crate) fn questions(ctx: &Context<'_>, detailed: &BTreeSet<&str>) -> QuestionsView {
+    let mut answers: Answers<'_> = BTreeMap::new();
+    for result in &ctx.results.questions {
+        answers.entry((&result.scenario, &result.id)).or_default().insert(&result.account, result);
+    }
+    let columns = columns(ctx);
+    let wide = columns.len() > ctx.limits.matrix_columns;
+    let scenarios = ctx
+        .results
+        .scenarios
+        .iter()
+        .map(|scenario| {
+            let none = BTreeMap::new();
+            let questions: Vec<QuestionView> = scenario
+                .questions
+                .iter()
+                .map(|info| {
+                    let asked = answers.get(&(scenario.id.as_str(), info.id.as_str())).unwrap_or(&none);
+                    question(ctx, scenario, info, asked, if wide { &[] } else { &columns }, detailed)
+                })
+                .collect();
+            let tally = (0..VERDICTS.len()).map(|i| questions.iter().filter_map(|q| q.tally.get(i)).sum()).collect();
+            ScenarioView { label: label(scenario), title: scenario.title.clone(), tally, questions }
+        })
+        .collect();
+    QuestionsView {
+        columns: columns.iter().map(|id| ctx.account(id)).collect(),
+        wide,
+        verdicts: VERDICTS.map(verdict).to_vec(),
+        scenarios,
+    }
+}
+
+/// Accounts that questions were asked of, and scored ones that may run AI although nothing could be asked.
+fn columns(ctx: &Context<'_>) -> Vec<AccountId> {
+    let asked: BTreeSet<&AccountId> = ctx.results.questions.iter().map(|q| &q.account).collect();
+    let may_run = ctx.results.accounts.iter().filter(|a| a.scored && a.has_ai != Truth::False).map(|a| &a.id);
+    may_run.chain(asked).collect::<BTreeSet<_>>().into_iter().cloned().collect()
+}
+
+fn question(
+    ctx: &Context<'_>,
+    scenario: &ScenarioInfo,
+    info: &QuestionInfo,
+    asked: &BTreeMap<&AccountId, &QuestionResult>,
+    columns: &[AccountId],
+    detailed: &BTreeSet<&str>,
+) -> QuestionView {
+    let mut worst_first: Vec<&QuestionResult> = asked.values().copied().collect();
+    worst_first.sort_by(|a, b| {
+        (rank(a.verdict), a.low).partial_cmp(&(rank(b.verdict), b.low)).unwrap_or(std::cmp::Ordering::Equal)
+    });
+    // Without columns nothing links to an answer that is in order.
+    let told: Vec<&QuestionResult> = if columns.is_empty() {
+        let wanting = |q: &&QuestionResult| !matches!(q.verdict, Verdict::Yes | Verdict::NotApplicable);
+        worst_first.iter().copied().filter(wanting).take(ctx.limits.explained).collect()
+    } else {
+        worst_first.clone()
+    };
+    let by_verdict = VERDICTS.map(|v| verdict_accounts(ctx, v, asked));
+    QuestionView {
+        id: info.id.clone(),
+        anchor: anchor("q", &[&scenario.id, &info.id]),
+        text: info.text.clone(),
+        must_have: info.must_have,
+        plane: match info.plane {
+            Plane::Control => "control",
+            Plane::Data => "data",
+            Plane::Content => "content",
+        },
+        cells: columns.iter().map(|id| cell(ctx, id, asked.get(id).copied())).collect(),
+        tally: by_verdict.iter().map(|v| v.count as u64).collect(),
+        by_verdict: by_verdict.into_iter().filter(|v| v.count > 0).collect(),
+        answers_more: worst_first.len() - told.len(),
+        answers: told.into_iter().map(|q| answer(ctx, q, detailed)).collect(),
+    }
+}
+
+fn verdict_accounts(
+    ctx: &Context<'_>,
+    wanted: Verdict,
+    asked: &BTreeMap<&AccountId, &QuestionResult>,
+) -> VerdictAccounts {
+    let all: Vec<&&AccountId> = asked.iter().filter(|(_, q)| q.verdict == wanted).map(|(id, _)| id).collect();
+    VerdictAccounts {
+        verdict: verdict(wanted),
+        count: all.len(),
+        accounts: all.iter().take(ctx.limits.listed).map(|id| ctx.account(id)).collect(),
+        more: all.len().saturating_sub(ctx.limits.listed),
+    }
+}
+
+fn cell(ctx: &Context<'_>, account: &AccountId, result: Option<&QuestionResult>) -> CellView {
+    CellView {
+        account: ctx.account(account),
+        verdict: result.map(|q| verdict(q.verdict)),
+        percent: result.and_then(percent),
+        anchor: result.map(answer_anchor),
+    }
+}
+
+fn answer(ctx: &Context<'_>, q: &QuestionResult, detailed: &BTreeSet<&str>) -> AnswerView {
+    let permissions = permissions(ctx, q);
+    AnswerView {
+        anchor: answer_anchor(q),
+        account: ctx.account(&q.account),
+        verdict: verdict(q.verdict),
+        percent: percent(q),
+        since: q.since.map(|t| t.to_string()),
+        subjects: q.subjects,
+        lowest: q.lowest_subject.as_ref().map(|s| LowestSubject {
+            kind: s.kind.replace('_', " "),
+            id: name(s.id.as_str()),
+            percent: score::percent(s.low, s.high),
+        }),
+        not_recordable: q.not_recordable.clone(),
+        not_judged: q.not_judged.clone(),
+        fixes: q.fixes.iter().take(LISTED).map(|f| fix_link(ctx, f, detailed)).collect(),
+        fixes_more: q.fixes.len().saturating_sub(LISTED),
+        permissions_more: permissions.len().saturating_sub(LISTED),
+        permissions: permissions.into_iter().take(LISTED).collect(),
+    }
+}
+
+fn fix_link(ctx: &Context<'_>, fix: &FixRef, detailed: &BTreeSet<&str>) -> FixLink {
+    let check = ctx.check(&fix.check);
+    let anchor =
+        if detailed.contains(fix.finding.as_str()) { Some(anchor("f", &[&fix.finding])) } else { check.anchor.clone() };
+    FixLink { check, account: ctx.account(&fix.account), resource: name(fix.resource.as_str()), anchor }
+}
+
+/// Folded over accounts.
+fn permissions(ctx: &Context<'_>, q: &QuestionResult) -> Vec<PermissionView> {
+    let mut folded: BTreeMap<(&str, Option<&str>), BTreeSet<&AccountId>> = BTreeMap::new();
+    for need in &q.permissions {
+        folded.entry((&need.action, need.note.as_deref())).or_default().insert(&need.account);
+    }
+    folded
+        .into_iter()
+        .map(|((action, note), accounts)| PermissionView {
+            action: action.to_owned(),
+            accounts: accounts.into_iter().take(LISTED).map(|id| ctx.account(id)).collect(),
+            note: note.map(str::to_owned),
+        })
+        .collect()
+}
+
+fn answer_anchor(q: &QuestionResult) -> String {
+    anchor("qa", &[&q.scenario, &q.id, q.account.as_str()])
+}
+
+fn percent(q: &QuestionResult) -> Option<String> {
+    match q.verdict {
+        Verdict::Yes | Verdict::Partly | Verdict::No | Verdict::CannotTell => Some(score::percent(q.low, q.high)),
+        Verdict::NotApplicable | Verdict::NotJudged => None,
+    }
+}
+
+/// The short name of a scenario: `S1` of `s1-unauthorized-model-access`; its title where the id has no number.
+pub(crate) fn code(scenario: &ScenarioInfo) -> String {
+    let head = scenario.id.split('-').next().unwrap_or_default();
+    match head.strip_prefix(['s', 'S']) {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => head.to_uppercase(),
+        _ => scenario.title.clone(),
+    }
+}
+
+fn label(scenario: &ScenarioInfo) -> String {
+    let code = code(scenario);
+    if code == scenario.title { code } else { format!("{code} {}", scenario.title) }
+}
+
+/// Worst first: what needs somebody, then what is in order.
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::No => 0,
+        Verdict::CannotTell => 1,
+        Verdict::Partly => 2,
+        Verdict::NotJudged => 3,
+        Verdict::Yes => 4,
+        Verdict::NotApplicable => 5,
+    }
+}
+
+fn verdict(verdict: Verdict) -> VerdictView {
+    let class = match verdict {
+        Verdict::Yes => "yes",
+        Verdict::Partly => "partly",
+        Verdict::No => "no",
+        Verdict::CannotTell => "cannot-tell",
+        Verdict::NotApplicable => "not-applicable",
+        Verdict::NotJudged => "not-judged",
+    };
+    VerdictView { class, word: verdict.word() }
+}

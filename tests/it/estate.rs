@@ -1,0 +1,894 @@
+//! A clean estate that every built-in check passes, and what breaking one thing in it does.
+//!
+//! Facts go in, findings come out: `relate` and the built-in checks are tested together, over the traps that peers
+//! fall into.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use locard::check::{self, CheckSet};
+use locard::config::Requirements;
+use locard::finding::{Finding, Source, Status};
+use locard::inventory::bedrock::{BedrockMetrics, BedrockRegion, CloudWatchSink, InvocationLogging, S3Sink};
+use locard::inventory::cloudtrail::{AdvancedSelector, BasicSelector, FieldSelector, Selectors, Trail, TrailStatus};
+use locard::inventory::ec2::{FlowLog, Subnet, SubnetPlace};
+use locard::inventory::logs::{LogDeliveries, LogGroup, LogGroupSettings};
+use locard::inventory::organizations::{Account, AccountEntry, Organization, OrganizationId};
+use locard::inventory::s3::{
+    AccessLogging, Bucket, BucketName, BucketProbe, DefaultRetention, Encryption, LifecycleRule, ObjectLock,
+    ReplicationRule, Versioning,
+};
+use locard::inventory::sagemaker::{CaptureConfig, Endpoint, EndpointConfig, EndpointMetrics, LiveCapture, Variant};
+use locard::inventory::workload::{Placement, S3Role, S3Use, Workload, WorkloadKind};
+use locard::inventory::{AccountFacts, Fact, Line, Listing, Read};
+use locard::model::ids::{AccountId, Partition, Region};
+use locard::model::observed::{Observed, Unknown, Why};
+use locard::model::time::{Moment, Timestamp};
+use locard::relate::graph;
+use locard::relate::index::Index;
+use locard::relate::subject::AccountGraph;
+
+pub(crate) const MANAGEMENT: &str = "111111111111";
+pub(crate) const ARCHIVE: &str = "222222222222";
+pub(crate) const PROD: &str = "333333333333";
+pub(crate) const LAKE: &str = "444444444444";
+const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+const HOME: &str = "us-east-1";
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-01T12:00:00Z").expect("a constant")
+}
+
+fn ago(hours: i64) -> Moment {
+    Moment { at: Timestamp::from_unix(now().unix() - hours * 3600), read: now() }
+}
+
+fn read(call: &str) -> Vec<Read> {
+    vec![Read { call: call.to_owned(), at: now() }]
+}
+
+pub(crate) fn denied(call: &str) -> Unknown {
+    Unknown::new(call, Why::Denied)
+}
+
+const LISTINGS: &[&str] = &[
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "sagemaker:ListTrainingJobs",
+    "sagemaker:ListProcessingJobs",
+    "sagemaker:ListTransformJobs",
+    "sagemaker:ListHyperParameterTuningJobs",
+    "sagemaker:ListAutoMLJobs",
+    "sagemaker:ListNotebookInstances",
+    "sagemaker:ListDomains",
+    "sagemaker:ListFeatureGroups",
+    "bedrock:ListModelCustomizationJobs",
+    "bedrock:ListImportedModels",
+    "bedrock:ListModelInvocationJobs",
+    "bedrock:ListEvaluationJobs",
+    "bedrock:ListGuardrails",
+    "bedrock-agent:ListAgents",
+    "bedrock-agent:ListKnowledgeBases",
+    "bedrock-agent:ListFlows",
+    "cloudtrail:DescribeTrails",
+    "ec2:DescribeFlowLogs",
+];
+
+/// An organization's facts, account by account.
+#[derive(Clone)]
+pub(crate) struct Estate {
+    pub(crate) accounts: BTreeMap<AccountId, Vec<Line>>,
+}
+
+impl Estate {
+    /// Everything as it should be.
+    pub(crate) fn healthy() -> Self {
+        let mut estate = Self { accounts: BTreeMap::new() };
+        for account in [MANAGEMENT, ARCHIVE, PROD, LAKE] {
+            estate.enter(account);
+        }
+        estate.trail();
+        estate.buckets();
+        estate.prod();
+        estate
+    }
+
+    fn add(&mut self, account: &str, region: Option<&str>, id: &str, call: &str, fact: Fact) {
+        let account = AccountId::from(account);
+        let region = region.map(Region::from);
+        let line = Line::new(&account, region.as_ref(), id, read(call), fact);
+        self.accounts.entry(account).or_default().push(line);
+    }
+
+    fn enter(&mut self, account: &str) {
+        let regions: Vec<Region> = REGIONS.map(Region::from).to_vec();
+        let entry = AccountEntry {
+            session: Ok(format!("arn:aws:sts::{account}:assumed-role/LocardAudit/locard-test")),
+            enabled_regions: Ok(regions.clone()),
+            read_regions: regions,
+            workloads: true,
+        };
+        self.add(account, None, &format!("account:{account}"), "sts:AssumeRole", Fact::Account(entry));
+        let listing = |call: &str, count| Fact::Listing(Listing { call: call.to_owned(), count: Ok(count), capped: 0 });
+        self.add(account, None, &format!("s3:ListBuckets:{account}"), "s3:ListBuckets", listing("s3:ListBuckets", 1));
+        for region in REGIONS {
+            for call in LISTINGS {
+                self.add(account, Some(region), &format!("{call}:{account}:{region}"), call, listing(call, 0));
+            }
+            let bedrock = BedrockRegion {
+                logging: Observed::Absent,
+                metrics: Ok(BedrockMetrics::default()),
+                mantle_metrics: Ok(false),
+            };
+            let id = format!("bedrock-invocation-logging:{account}:{region}");
+            self.add(
+                account,
+                Some(region),
+                &id,
+                "bedrock:GetModelInvocationLoggingConfiguration",
+                Fact::Bedrock(bedrock),
+            );
+        }
+    }
+
+    fn trail(&mut self) {
+        let of = |field: &str, value: &str| FieldSelector {
+            field: field.into(),
+            equals: vec![value.into()],
+            ..FieldSelector::default()
+        };
+        let data = |resource_type: &str| AdvancedSelector {
+            name: Some("whatever people call it".into()),
+            fields: vec![of("eventCategory", "Data"), of("resources.type", resource_type)],
+        };
+        let management = AdvancedSelector { name: None, fields: vec![of("eventCategory", "Management")] };
+        let selectors = Selectors::Advanced(vec![
+            management,
+            data("AWS::S3::Object"),
+            data("AWS::SageMaker::Endpoint"),
+            data("AWS::Bedrock::Guardrail"),
+        ]);
+        let arn = format!("arn:aws:cloudtrail:{HOME}:{MANAGEMENT}:trail/org");
+        let trail = Trail {
+            arn: arn.clone(),
+            name: "org".into(),
+            owner: MANAGEMENT.into(),
+            home_region: Ok(HOME.into()),
+            multi_region: Ok(true),
+            organization: Ok(true),
+            global_service_events: Ok(true),
+            log_file_validation: Ok(true),
+            bucket: Ok("org-trail".into()),
+            prefix: None,
+            kms_key: None,
+            log_group_arn: None,
+            status: Ok(TrailStatus {
+                is_logging: true,
+                latest_delivery: Some(ago(1)),
+                latest_delivery_error: None,
+                latest_digest_delivery: Some(ago(2)),
+                latest_digest_delivery_error: None,
+                started: Some(ago(24 * 500)),
+                stopped: None,
+            }),
+            selectors: Ok(selectors),
+            shadow: false,
+        };
+        self.add(MANAGEMENT, Some(HOME), &arn, "cloudtrail:GetTrailStatus", Fact::Trail(Box::new(trail)));
+    }
+
+    fn bucket(&mut self, account: &str, name: &str, lock: bool) {
+        let arn = format!("arn:aws:s3:::{name}");
+        let listed = BucketName { name: name.into(), region: Some(HOME.into()) };
+        self.add(account, None, &arn, "s3:ListBuckets", Fact::BucketName(listed));
+        let retention = DefaultRetention { mode: "COMPLIANCE".into(), days: 400 };
+        let bucket = Bucket {
+            name: name.into(),
+            region: Ok(HOME.into()),
+            versioning: Observed::Known(Versioning { status: "Enabled".into(), mfa_delete: false }),
+            object_lock: if lock {
+                Observed::Known(ObjectLock { default_retention: Some(retention) })
+            } else {
+                Observed::Absent
+            },
+            access_logging: Observed::Absent,
+            policy: Observed::Absent,
+            encryption: Observed::Absent,
+            lifecycle: Observed::Absent,
+            replication: Observed::Absent,
+            ownership: Observed::Known("BucketOwnerEnforced".into()),
+            acl_log_delivery: Ok(false),
+        };
+        self.add(account, Some(HOME), &arn, "s3:GetBucketVersioning", Fact::Bucket(Box::new(bucket)));
+    }
+
+    fn buckets(&mut self) {
+        self.bucket(ARCHIVE, "org-trail", true);
+        self.bucket(PROD, "prod-evidence", true);
+        self.bucket(PROD, "prod-models", true);
+        self.bucket(PROD, "prod-access-logs", false);
+        self.bucket(LAKE, "corpus", false);
+        for name in ["prod-evidence", "prod-models"] {
+            self.edit_bucket(name, |b| {
+                let (target_bucket, target_prefix) = ("prod-access-logs".into(), format!("{}/", b.name));
+                b.access_logging = Observed::Known(AccessLogging { target_bucket, target_prefix });
+            });
+        }
+        self.edit_bucket("prod-access-logs", |b| {
+            b.policy = Observed::Known(
+                serde_json::json!({"Statement": [
+                    {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject",
+                     "Resource": "arn:aws:s3:::prod-access-logs/*",
+                     "Condition": {"StringEquals": {"aws:SourceAccount": PROD}}},
+                    {"Effect": "Deny", "Principal": "*", "Action": ["s3:DeleteObject*"],
+                     "Resource": "arn:aws:s3:::prod-access-logs/*",
+                     "Condition": {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::333333333333:role/janitor"}}}
+                ]})
+                .to_string(),
+            );
+        });
+        let deliveries = Fact::LogDeliveries(LogDeliveries { s3_access: Ok(Vec::new()) });
+        for account in [PROD, LAKE, ARCHIVE] {
+            let id = format!("log-deliveries:{account}:{HOME}");
+            self.add(account, Some(HOME), &id, "logs:DescribeDeliverySources", deliveries.clone());
+        }
+    }
+
+    fn group(&mut self, name: &str) {
+        let group = LogGroup {
+            name: name.into(),
+            settings: Ok(Some(LogGroupSettings {
+                retention_days: Some(400),
+                kms_key: None,
+                class: Some("STANDARD".into()),
+                deletion_protection: Some(true),
+                stored_bytes: Some(1),
+                created: Some(ago(24 * 500)),
+            })),
+            subscriptions: Ok(Vec::new()),
+        };
+        let id = format!("arn:aws:logs:{HOME}:{PROD}:log-group:{name}");
+        self.add(PROD, Some(HOME), &id, "logs:DescribeLogGroups", Fact::LogGroup(group));
+    }
+
+    fn workload(&mut self, kind: WorkloadKind, name: &str, uses: Vec<S3Use>, placement: Placement) {
+        let workload = Workload {
+            kind,
+            name: name.into(),
+            created: Some(ago(24 * 30)),
+            status: None,
+            uses: Ok(uses),
+            placement: Ok(placement),
+            keys: Vec::new(),
+            endpoint: None,
+        };
+        let id = format!("arn:aws:sagemaker:{HOME}:{PROD}:{kind:?}/{name}");
+        self.add(PROD, Some(HOME), &id, "sagemaker:DescribeTrainingJob", Fact::Workload(workload));
+    }
+
+    fn prod(&mut self) {
+        let used = |location: &str, role, field: &str| S3Use { location: location.into(), role, field: field.into() };
+        let subnets = || Placement::Subnets(vec!["subnet-1".into()]);
+        let uses = vec![
+            used("s3://corpus/train", S3Role::Training, "InputDataConfig[0]"),
+            used("s3://prod-models/out", S3Role::Artifact, "OutputDataConfig"),
+        ];
+        self.workload(WorkloadKind::TrainingJob, "nightly", uses, subnets());
+        self.workload(WorkloadKind::Model, "ranking", Vec::new(), subnets());
+        self.workload(WorkloadKind::Guardrail, "polite", Vec::new(), Placement::Nowhere);
+        let capture = vec![used("s3://prod-evidence/capture", S3Role::Capture, "DataCaptureConfig.DestinationS3Uri")];
+        self.workload(WorkloadKind::Endpoint, "ranking", capture, Placement::Nowhere);
+        let destination = "s3://prod-evidence/capture".to_owned();
+        self.edit(|_, line| {
+            let Fact::Workload(workload) = &mut line.fact else { return };
+            if workload.kind == WorkloadKind::Endpoint {
+                workload.status = Some("InService".into());
+                workload.endpoint = Some(Endpoint {
+                    config: Ok(EndpointConfig {
+                        name: "ranking".into(),
+                        capture: Some(CaptureConfig {
+                            enabled: true,
+                            sampling_percentage: 100,
+                            input: true,
+                            output: true,
+                            destination: destination.clone(),
+                        }),
+                        variants: vec![Variant {
+                            name: "main".into(),
+                            model: Some("ranking".into()),
+                            serverless: false,
+                        }],
+                        asynchronous: false,
+                    }),
+                    live_capture: Observed::Known(LiveCapture {
+                        enabled: true,
+                        started: true,
+                        sampling_percentage: 100,
+                        destination: destination.clone(),
+                    }),
+                });
+            }
+        });
+        let metrics = EndpointMetrics { invoked: Ok(vec!["ranking".into()]) };
+        let id = format!("endpoint-metrics:{PROD}:{HOME}");
+        self.add(PROD, Some(HOME), &id, "cloudwatch:ListMetrics", Fact::EndpointMetrics(metrics));
+        self.edit_bedrock(|b| {
+            b.metrics = Ok(BedrockMetrics {
+                invoked_models: vec!["eu.anthropic.claude-3-5-sonnet-20241022-v2:0".into()],
+                names: vec!["Invocations".into(), "ModelInvocationLogsS3DeliverySuccess".into()],
+            });
+            b.logging = Observed::Known(InvocationLogging {
+                s3: Some(S3Sink { bucket: "prod-evidence".into(), prefix: "invocations".into() }),
+                cloudwatch: Some(CloudWatchSink {
+                    log_group: "/bedrock".into(),
+                    role_arn: "arn:aws:iam::333333333333:role/b".into(),
+                    large_bodies_s3: None,
+                }),
+                text: Some(true),
+                image: Some(true),
+                embedding: Some(true),
+                video: Some(true),
+                audio: Some(true),
+            });
+        });
+        self.edit_listing("bedrock:ListGuardrails", |l| l.count = Ok(1));
+        for group in ["/bedrock", "/flows", "/aws/sagemaker/Endpoints/ranking", "/aws/sagemaker/TrainingJobs"] {
+            self.group(group);
+        }
+        let place = SubnetPlace { vpc: "vpc-1".into(), owner: PROD.into() };
+        let subnet = Subnet { id: "subnet-1".into(), place: Ok(Some(place)) };
+        self.add(PROD, Some(HOME), "subnet-1", "ec2:DescribeSubnets", Fact::Subnet(subnet));
+        self.flow_log("fl-1", "vpc-1", "ALL");
+    }
+
+    fn flow_log(&mut self, id: &str, resource: &str, traffic: &str) {
+        let log = FlowLog {
+            id: id.into(),
+            resource: resource.into(),
+            active: Ok(true),
+            deliver_status: Some("SUCCESS".into()),
+            deliver_error: None,
+            traffic: Ok(traffic.into()),
+            destination_type: Some("cloud-watch-logs".into()),
+            destination: Some(format!("arn:aws:logs:{HOME}:{PROD}:log-group:/flows")),
+            log_group: Some("/flows".into()),
+            format: None,
+            created: Some(ago(24 * 500)),
+        };
+        self.add(PROD, Some(HOME), id, "ec2:DescribeFlowLogs", Fact::FlowLog(log));
+    }
+
+    pub(crate) fn edit(&mut self, mut change: impl FnMut(&AccountId, &mut Line)) {
+        for (account, lines) in &mut self.accounts {
+            for line in lines {
+                change(account, line);
+            }
+        }
+    }
+
+    fn edit_bucket(&mut self, name: &str, change: impl Fn(&mut Bucket)) {
+        self.edit(|_, line| {
+            if let Fact::Bucket(bucket) = &mut line.fact
+                && bucket.name == name
+            {
+                change(bucket);
+            }
+        });
+    }
+
+    fn edit_trail(&mut self, change: impl Fn(&mut Trail)) {
+        self.edit(|_, line| {
+            if let Fact::Trail(trail) = &mut line.fact {
+                change(trail);
+            }
+        });
+    }
+
+    fn edit_status(&mut self, change: impl Fn(&mut TrailStatus)) {
+        self.edit_trail(|t| {
+            if let Ok(status) = &mut t.status {
+                change(status);
+            }
+        });
+    }
+
+    fn edit_bedrock(&mut self, change: impl Fn(&mut BedrockRegion)) {
+        self.edit(|account, line| {
+            if let Fact::Bedrock(bedrock) = &mut line.fact
+                && account.as_str() == PROD
+                && line.region.as_ref().is_some_and(|r| r.as_str() == HOME)
+            {
+                change(bedrock);
+            }
+        });
+    }
+
+    fn edit_logging(&mut self, change: impl Fn(&mut InvocationLogging)) {
+        self.edit_bedrock(|b| {
+            if let Observed::Known(logging) = &mut b.logging {
+                change(logging);
+            }
+        });
+    }
+
+    fn edit_endpoint(&mut self, change: impl Fn(&mut Endpoint)) {
+        self.edit(|_, line| {
+            if let Fact::Workload(workload) = &mut line.fact
+                && let Some(endpoint) = &mut workload.endpoint
+            {
+                change(endpoint);
+            }
+        });
+    }
+
+    fn edit_live(&mut self, change: impl Fn(&mut LiveCapture)) {
+        self.edit_endpoint(|e| {
+            if let Observed::Known(live) = &mut e.live_capture {
+                change(live);
+            }
+        });
+    }
+
+    fn edit_capture(&mut self, change: impl Fn(&mut CaptureConfig)) {
+        self.edit_endpoint(|e| {
+            if let Ok(config) = &mut e.config
+                && let Some(capture) = &mut config.capture
+            {
+                change(capture);
+            }
+        });
+    }
+
+    fn edit_group(&mut self, name: &str, change: impl Fn(&mut LogGroup)) {
+        self.edit(|_, line| {
+            if let Fact::LogGroup(group) = &mut line.fact
+                && group.name == name
+            {
+                change(group);
+            }
+        });
+    }
+
+    fn edit_flow(&mut self, change: impl Fn(&mut FlowLog)) {
+        self.edit(|_, line| {
+            if let Fact::FlowLog(log) = &mut line.fact {
+                change(log);
+            }
+        });
+    }
+
+    fn edit_listing(&mut self, call: &str, change: impl Fn(&mut Listing)) {
+        self.edit(|account, line| {
+            if let Fact::Listing(listing) = &mut line.fact
+                && account.as_str() == PROD
+                && listing.call == call
+                && line.region.as_ref().is_none_or(|r| r.as_str() == HOME)
+            {
+                change(listing);
+            }
+        });
+    }
+
+    /// Takes a bucket away as if it had been deleted: nobody lists it, and AWS says it does not exist.
+    fn delete_bucket(&mut self, name: &str) {
+        for lines in self.accounts.values_mut() {
+            lines.retain(|line| match &line.fact {
+                Fact::BucketName(bucket) => bucket.name != name,
+                Fact::Bucket(bucket) => bucket.name != name,
+                _ => true,
+            });
+        }
+        self.probe(name, Ok(false));
+    }
+
+    /// Takes a bucket away as if an account outside the organization owned it.
+    fn give_away(&mut self, name: &str) {
+        self.delete_bucket(name);
+        self.probe(name, Ok(true));
+    }
+
+    fn probe(&mut self, name: &str, exists: Result<bool, Unknown>) {
+        let probe = BucketProbe { name: name.into(), exists };
+        self.add(PROD, Some(HOME), &format!("arn:aws:s3:::{name}"), "s3:GetBucketLocation", Fact::BucketProbe(probe));
+    }
+
+    pub(crate) fn organization(&self) -> Organization {
+        Organization {
+            organization: Observed::Known(OrganizationId {
+                id: "o-example".into(),
+                management_account: MANAGEMENT.into(),
+            }),
+            accounts: self
+                .accounts
+                .keys()
+                .map(|id| Account {
+                    id: id.clone(),
+                    name: Some(format!("account {id}")),
+                    state: Some("ACTIVE".into()),
+                    ou_path: Ok("Root".into()),
+                    ou_ids: Vec::new(),
+                    selected: true,
+                })
+                .collect(),
+            listed: Ok(()),
+        }
+    }
+
+    pub(crate) fn graphs(&self) -> Vec<AccountGraph> {
+        let facts = |(account, lines): (&AccountId, &Vec<Line>)| AccountFacts {
+            account: account.clone(),
+            lines: lines.clone(),
+        };
+        let all = self.accounts.iter().map(|pair| Ok::<_, Infallible>(facts(pair)));
+        let Ok(index) = Index::build(&self.organization(), Partition::from("aws"), now(), all);
+        self.accounts.iter().map(|pair| graph::account(&index, &facts(pair))).collect()
+    }
+
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let checks = builtin();
+        let partition = Partition::from("aws");
+        self.graphs()
+            .iter()
+            .flat_map(|graph| check::evaluate::evaluate(&checks, graph, &Requirements::default(), &partition).findings)
+            .collect()
+    }
+
+    /// Findings that do not pass, as `status check resource-tail`, sorted.
+    fn gaps(&self) -> Vec<String> {
+        let mut gaps: Vec<String> = self
+            .findings()
+            .iter()
+            .filter(|f| f.status != Status::Pass && f.check != "bedrock-unused-region-open")
+            .map(|f| {
+                let tail = f.resource.as_str().rsplit([':', '/']).next().unwrap_or("");
+                format!("{} {} {tail}", f.status.word(), f.check)
+            })
+            .collect();
+        gaps.sort();
+        gaps.dedup();
+        gaps
+    }
+}
+
+fn builtin() -> CheckSet {
+    check::load(&check::builtin_files()).expect("built-in checks load")
+}
+
+fn gaps_of(change: impl FnOnce(&mut Estate)) -> Vec<String> {
+    let mut estate = Estate::healthy();
+    change(&mut estate);
+    estate.gaps()
+}
+
+#[track_caller]
+fn expect(gaps: &[&str], change: impl FnOnce(&mut Estate)) {
+    assert_eq!(gaps_of(change), gaps);
+}
+
+#[test]
+fn a_clean_estate_has_no_gaps() {
+    expect(&[], |_| {});
+}
+
+#[test]
+fn every_builtin_check_passes_somewhere_in_the_clean_estate_or_has_cases() {
+    let findings = Estate::healthy().findings();
+    for source in [Source::ApiActivity, Source::DataEvents, Source::ModelInvocations, Source::InferenceCapture] {
+        assert!(findings.iter().any(|f| f.source == source && f.status == Status::Pass), "{source:?}");
+    }
+    assert!(findings.iter().all(|f| !f.counts_for.is_empty() || f.resource_kind == "trail"), "reach is told");
+}
+
+#[test]
+fn a_stopped_trail_records_nothing() {
+    let gaps = gaps_of(|e| e.edit_status(|s| s.is_logging = false));
+    for gap in ["fail api-activity-unrecorded us-east-1", "fail api-activity-unrecorded eu-west-1"] {
+        assert!(gaps.iter().any(|g| g == gap), "{gap} in {gaps:#?}");
+    }
+    assert!(gaps.iter().any(|g| g.starts_with("fail bucket-object-events-unrecorded corpus")), "{gaps:#?}");
+    assert!(gaps.iter().any(|g| g.starts_with("fail endpoint-invocations-unrecorded")), "{gaps:#?}");
+}
+
+#[test]
+fn a_write_only_trail_misses_invocations() {
+    let gaps = gaps_of(|e| {
+        e.edit_trail(|t| {
+            t.selectors = Ok(Selectors::Basic(vec![BasicSelector {
+                read_write_type: Some("WriteOnly".into()),
+                management_events: Some(true),
+                excluded_management_sources: Vec::new(),
+                data_resources: Vec::new(),
+            }]));
+        });
+    });
+    assert!(gaps.contains(&"fail api-activity-unrecorded us-east-1".to_owned()), "{gaps:#?}");
+}
+
+#[test]
+fn reads_and_writes_split_over_two_trails_are_whole() {
+    let gaps = gaps_of(|e| {
+        let half = |kind: &str| {
+            Ok(Selectors::Basic(vec![BasicSelector {
+                read_write_type: Some(kind.into()),
+                management_events: Some(true),
+                excluded_management_sources: Vec::new(),
+                data_resources: Vec::new(),
+            }]))
+        };
+        let mut second = None;
+        e.edit_trail(|t| t.selectors = half("ReadOnly"));
+        e.edit(|_, line| {
+            if matches!(line.fact, Fact::Trail(_)) {
+                second = Some(line.clone());
+            }
+        });
+        let mut second = second.expect("the trail");
+        if let Fact::Trail(trail) = &mut second.fact {
+            trail.arn.push('2');
+            trail.name.push('2');
+            trail.selectors = half("WriteOnly");
+        }
+        second.id = locard::model::ids::ResourceId::new(format!("{}2", second.id));
+        e.accounts.get_mut(&AccountId::from(MANAGEMENT)).expect("management").push(second);
+    });
+    assert!(!gaps.iter().any(|g| g.contains("api-activity-unrecorded")), "{gaps:#?}");
+}
+
+#[test]
+fn selectors_of_an_organization_trail_that_may_not_be_read_leave_coverage_unknown() {
+    let gaps = gaps_of(|e| e.edit_trail(|t| t.selectors = Err(denied("cloudtrail:GetEventSelectors"))));
+    assert!(gaps.contains(&"unknown api-activity-unrecorded us-east-1".to_owned()), "{gaps:#?}");
+    assert!(gaps.iter().any(|g| g.starts_with("unknown bucket-object-events-unrecorded corpus")), "{gaps:#?}");
+    assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+}
+
+#[test]
+fn a_trail_that_does_not_deliver() {
+    expect(&["fail trail-delivery-stale org"], |e| {
+        e.edit_status(|s| {
+            s.latest_delivery = Some(ago(25));
+            s.latest_digest_delivery = Some(ago(26));
+        });
+    });
+    expect(&["fail trail-delivery-stale org"], |e| {
+        e.edit_status(|s| s.latest_delivery_error = Some("AccessDenied".into()));
+    });
+    expect(&["fail trail-validation-off org"], |e| e.edit_trail(|t| t.log_file_validation = Ok(false)));
+    let gaps = gaps_of(|e| e.delete_bucket("org-trail"));
+    assert!(gaps.contains(&"fail trail-delivery-stale org".to_owned()), "{gaps:#?}");
+    let gaps = gaps_of(|e| e.give_away("org-trail"));
+    assert!(gaps.contains(&"unknown trail-delivery-stale org".to_owned()), "{gaps:#?}");
+    assert!(gaps.contains(&"unknown trail-bucket-mutable org-trail".to_owned()), "{gaps:#?}");
+    assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+}
+
+#[test]
+fn object_lock_must_hold_by_default_and_long_enough() {
+    let lock = |retention: Option<(&str, u32)>| {
+        let retention = retention.map(|(mode, days)| DefaultRetention { mode: mode.into(), days });
+        move |b: &mut Bucket| b.object_lock = Observed::Known(ObjectLock { default_retention: retention.clone() })
+    };
+    expect(&["fail trail-bucket-mutable org-trail"], |e| e.edit_bucket("org-trail", lock(None)));
+    expect(&["fail trail-bucket-mutable org-trail"], |e| e.edit_bucket("org-trail", lock(Some(("COMPLIANCE", 1)))));
+    expect(&[], |e| e.edit_bucket("org-trail", lock(Some(("GOVERNANCE", 365)))));
+    expect(&["unknown trail-bucket-mutable org-trail"], |e| {
+        e.edit_bucket("org-trail", |b| b.object_lock = Observed::Unknown(denied("s3:GetObjectLockConfiguration")));
+    });
+}
+
+#[test]
+fn lifecycle_rules_cut_retention_only_where_they_meet_the_prefix() {
+    let rule = |prefix: &str, days: u32| LifecycleRule {
+        id: None,
+        enabled: true,
+        prefix: prefix.into(),
+        tag_or_size_filter: false,
+        expiration_days: Some(days),
+        expiration_date: None,
+        noncurrent_days: Some(1),
+        newer_noncurrent_versions: None,
+    };
+    let unlocked = |e: &mut Estate, rule: LifecycleRule| {
+        e.edit_bucket("prod-access-logs", |b| b.lifecycle = Observed::Known(vec![rule.clone()]));
+    };
+    expect(
+        &["fail access-log-bucket-mutable prod-access-logs", "fail access-log-bucket-short-lived prod-access-logs"],
+        |e| {
+            unlocked(e, rule("prod-models/", 7));
+        },
+    );
+    expect(&[], |e| unlocked(e, rule("elsewhere/", 7)));
+    expect(&[], |e| unlocked(e, LifecycleRule { enabled: false, ..rule("", 7) }));
+    let gaps = gaps_of(|e| unlocked(e, LifecycleRule { tag_or_size_filter: true, ..rule("", 7) }));
+    assert!(gaps.contains(&"unknown access-log-bucket-short-lived prod-access-logs".to_owned()), "{gaps:#?}");
+    // A lock outlives a lifecycle rule.
+    expect(&[], |e| e.edit_bucket("org-trail", |b| b.lifecycle = Observed::Known(vec![rule("", 7)])));
+}
+
+#[test]
+fn data_capture_must_run_whole() {
+    let gap = &["fail endpoint-capture-incomplete ranking"];
+    expect(gap, |e| e.edit_live(|c| c.started = false));
+    expect(gap, |e| e.edit_live(|c| c.sampling_percentage = 0));
+    expect(gap, |e| e.edit_live(|c| c.enabled = false));
+    expect(gap, |e| e.edit_capture(|c| c.output = false));
+    let gaps = gaps_of(|e| {
+        e.edit_endpoint(|e| {
+            e.live_capture = Observed::Unknown(denied("sagemaker:DescribeEndpoint"));
+            e.config = Err(denied("sagemaker:DescribeEndpointConfig"));
+        });
+    });
+    assert!(gaps.contains(&"unknown endpoint-capture-incomplete ranking".to_owned()), "{gaps:#?}");
+    assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+    let gaps = gaps_of(|e| {
+        e.edit_endpoint(|e| {
+            if let Ok(config) = &mut e.config {
+                config.variants[0].serverless = true;
+            }
+            e.live_capture = Observed::Absent;
+        })
+    });
+    assert!(
+        !gaps.iter().any(|g| g.contains("endpoint-capture-incomplete")),
+        "AWS cannot capture serverless: {gaps:#?}"
+    );
+}
+
+#[test]
+fn access_logs_must_be_able_to_arrive() {
+    // Without data events, so that access logs alone decide.
+    let only_logs = |e: &mut Estate| {
+        e.edit_trail(|t| {
+            if let Ok(Selectors::Advanced(list)) = &mut t.selectors {
+                list.retain(|s| !s.fields.iter().any(|f| f.equals.iter().any(|v| v == "AWS::S3::Object")));
+            }
+        });
+    };
+    let unlogged = |change: &dyn Fn(&mut Estate)| {
+        let gaps = gaps_of(|e| {
+            only_logs(e);
+            change(e);
+        });
+        gaps.iter().find(|g| g.ends_with("bucket-access-unlogged prod-models")).cloned()
+    };
+    let fail = Some("fail bucket-access-unlogged prod-models".to_owned());
+    let target = |e: &mut Estate, change: &dyn Fn(&mut Bucket)| e.edit_bucket("prod-access-logs", change);
+    assert_eq!(unlogged(&|_| {}), None);
+    assert_eq!(unlogged(&|e| e.delete_bucket("prod-access-logs")), fail);
+    assert_eq!(unlogged(&|e| e.give_away("prod-access-logs")), fail, "AWS delivers to no other account");
+    assert_eq!(unlogged(&|e| target(e, &|b| b.policy = Observed::Absent)), fail);
+    assert_eq!(unlogged(&|e| target(e, &|b| b.region = Ok("eu-west-1".into()))), fail);
+    let lock = ObjectLock { default_retention: Some(DefaultRetention { mode: "GOVERNANCE".into(), days: 1 }) };
+    assert_eq!(unlogged(&|e| target(e, &|b| b.object_lock = Observed::Known(lock.clone()))), fail);
+    let kms = Encryption { algorithm: "aws:kms".into(), kms_key: None };
+    assert_eq!(unlogged(&|e| target(e, &|b| b.encryption = Observed::Known(kms.clone()))), fail);
+    let itself = AccessLogging { target_bucket: "prod-models".into(), target_prefix: String::new() };
+    assert_eq!(
+        unlogged(&|e| e.edit_bucket("prod-models", |b| b.access_logging = Observed::Known(itself.clone()))),
+        fail
+    );
+    let unknown = Some("unknown bucket-access-unlogged prod-models".to_owned());
+    assert_eq!(unlogged(&|e| target(e, &|b| b.policy = Observed::Unknown(denied("s3:GetBucketPolicy")))), unknown);
+    assert_eq!(
+        unlogged(&|e| e.edit_bucket("prod-models", |b| {
+            b.access_logging = Observed::Unknown(denied("s3:GetBucketLogging"));
+        })),
+        unknown
+    );
+}
+
+#[test]
+fn flow_logs_must_cover_the_subnets_in_use() {
+    let gaps = gaps_of(|e| e.edit_flow(|l| l.resource = "subnet-other".into()));
+    assert!(gaps.contains(&"fail subnet-flows-unrecorded vpc-1".to_owned()), "{gaps:#?}");
+    let gaps = gaps_of(|e| e.edit_flow(|l| l.traffic = Ok("REJECT".into())));
+    assert!(gaps.contains(&"fail subnet-flows-unrecorded vpc-1".to_owned()), "{gaps:#?}");
+    // Split in two is whole.
+    expect(&[], |e| {
+        e.edit_flow(|l| l.traffic = Ok("REJECT".into()));
+        e.flow_log("fl-2", "subnet-1", "ACCEPT");
+    });
+    let gaps = gaps_of(|e| e.edit_group("/flows", |g| g.settings = Ok(None)));
+    assert!(gaps.contains(&"fail flow-logs-undelivered vpc-1".to_owned()), "{gaps:#?}");
+    let gaps = gaps_of(|e| e.edit_listing("ec2:DescribeFlowLogs", |l| l.count = Err(denied("ec2:DescribeFlowLogs"))));
+    assert_eq!(gaps, Vec::<String>::new(), "what was seen before the denial suffices");
+    let gaps = gaps_of(|e| {
+        e.edit_listing("ec2:DescribeFlowLogs", |l| l.count = Err(denied("ec2:DescribeFlowLogs")));
+        e.edit_flow(|l| l.active = Ok(false));
+    });
+    assert!(gaps.contains(&"unknown subnet-flows-unrecorded vpc-1".to_owned()), "{gaps:#?}");
+}
+
+#[test]
+fn retention_of_log_groups() {
+    let days = |days: Option<u32>| {
+        move |g: &mut LogGroup| {
+            if let Ok(Some(settings)) = &mut g.settings {
+                settings.retention_days = days;
+            }
+        }
+    };
+    expect(&["fail flow-log-group-short-lived flows"], |e| e.edit_group("/flows", days(Some(1))));
+    expect(&[], |e| e.edit_group("/flows", days(None)));
+    expect(&["fail service-log-group-short-lived ranking"], |e| {
+        e.edit_group("/aws/sagemaker/Endpoints/ranking", days(Some(30)));
+    });
+    let gaps = gaps_of(|e| e.edit_group("/aws/sagemaker/Endpoints/ranking", |g| g.settings = Ok(None)));
+    assert!(gaps.contains(&"fail endpoint-log-group-missing ranking".to_owned()), "{gaps:#?}");
+}
+
+#[test]
+fn invocation_logging_must_be_whole_and_arrive() {
+    let gap = &["fail bedrock-invocations-unlogged us-east-1"];
+    expect(gap, |e| e.edit_logging(|l| l.text = Some(false)));
+    expect(gap, |e| e.edit_logging(|l| l.image = None));
+    // A model that takes no audio needs none recorded.
+    expect(&[], |e| e.edit_logging(|l| l.audio = Some(false)));
+    expect(&["fail bedrock-logging-undeliverable us-east-1"], |e| {
+        e.edit_bedrock(|b| {
+            if let Ok(metrics) = &mut b.metrics {
+                metrics.names = vec!["Invocations".into(), "ModelInvocationLogsS3DeliveryFailure".into()];
+            }
+        });
+    });
+    let gaps = gaps_of(|e| {
+        e.edit_bedrock(|b| {
+            b.logging = Observed::Unknown(denied("bedrock:GetModelInvocationLoggingConfiguration"));
+        })
+    });
+    assert!(gaps.contains(&"unknown bedrock-invocations-unlogged us-east-1".to_owned()), "{gaps:#?}");
+    assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+}
+
+#[test]
+fn a_denied_list_opens_its_population() {
+    let gaps = gaps_of(|e| {
+        e.edit_listing("sagemaker:ListEndpoints", |l| l.count = Err(denied("sagemaker:ListEndpoints")));
+        e.edit(|_, line| {
+            if let Fact::Workload(w) = &mut line.fact {
+                w.uses = w.uses.clone().map(|u| u.into_iter().filter(|u| u.role != S3Role::Capture).collect());
+            }
+        });
+        for lines in e.accounts.values_mut() {
+            lines.retain(|l| !matches!(&l.fact, Fact::Workload(w) if w.kind == WorkloadKind::Endpoint));
+        }
+    });
+    for check in ["endpoint-capture-incomplete", "endpoint-invocations-unrecorded"] {
+        let gap = format!("unknown {check} us-east-1");
+        assert!(gaps.contains(&gap), "{gap} in {gaps:#?}");
+    }
+    assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+}
+
+#[test]
+fn replication_to_a_locked_bucket_counts_as_immutable() {
+    let rule = ReplicationRule {
+        enabled: true,
+        prefix: String::new(),
+        tag_filter: false,
+        bucket: "org-trail".into(),
+        account: Some(ARCHIVE.into()),
+    };
+    let unlocked = |e: &mut Estate| e.edit_bucket("prod-evidence", |b| b.object_lock = Observed::Absent);
+    let gaps = gaps_of(unlocked);
+    assert!(gaps.contains(&"fail capture-bucket-mutable prod-evidence".to_owned()), "{gaps:#?}");
+    let gaps = gaps_of(|e| {
+        unlocked(e);
+        e.edit_bucket("prod-evidence", |b| b.replication = Observed::Known(vec![rule.clone()]));
+    });
+    assert_eq!(gaps, Vec::<String>::new());
+}
+
+#[test]
+fn an_account_that_cannot_be_entered_stays_out_of_findings_and_its_buckets_unknown() {
+    let gaps = gaps_of(|e| {
+        let lake = e.accounts.get_mut(&AccountId::from(LAKE)).expect("lake");
+        lake.retain(|line| matches!(line.fact, Fact::Account(_)));
+        if let Fact::Account(entry) = &mut lake[0].fact {
+            entry.session = Err(denied("sts:AssumeRole"));
+            entry.enabled_regions = Err(denied("sts:AssumeRole"));
+        }
+    });
+    assert!(gaps.contains(&"unknown bucket-access-unlogged corpus".to_owned()), "{gaps:#?}");
+    assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+}
