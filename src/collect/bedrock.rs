@@ -47,9 +47,12 @@ const PAGE: i32 = 100;
 /// Bedrock of the region.
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
     let client = &client::bedrock(&scope.workloads);
-    let mut lines = vec![region(scope, client).await];
+    let region = region(scope, client).await;
+    let absent = logging_absent(&region);
+    let mut lines = vec![region];
     lines.extend(guardrails(scope, client).await);
-    if let Some(silent) = absent_service(scope, &lines, OTHER_LISTS) {
+    // Parts of a service may reach a region at different times: the silence of one is not that of all.
+    if absent && let Some(silent) = absent_service(scope, &lines, OTHER_LISTS) {
         lines.extend(silent);
         return sorted(lines);
     }
@@ -58,6 +61,13 @@ pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
     lines.extend(batch_jobs(scope, client).await);
     lines.extend(evaluation_jobs(scope, client).await);
     sorted(lines)
+}
+
+fn logging_absent(region: &Line) -> bool {
+    match &region.fact {
+        Fact::Bedrock(BedrockRegion { logging: Observed::Unknown(unknown), .. }) => unknown.why == Why::ServiceAbsent,
+        _ => false,
+    }
 }
 
 async fn region(scope: &Scope, client: &Client) -> Line {

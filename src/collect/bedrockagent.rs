@@ -28,10 +28,6 @@ pub(crate) const CALLS: &[&str] = &[
     "bedrock-agent:GetFlow",
 ];
 
-/// The list calls after the first.
-const OTHER_LISTS: &[&str] =
-    &["bedrock-agent:ListKnowledgeBases", "bedrock-agent:ListDataSources", "bedrock-agent:ListFlows"];
-
 /// Page size of the list calls.
 const PAGE: i32 = 100;
 
@@ -39,12 +35,12 @@ const PAGE: i32 = 100;
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
     let client = &client::bedrockagent(&scope.workloads);
     let mut lines = agents(scope, client).await;
-    if let Some(silent) = absent_service(scope, &lines, OTHER_LISTS) {
-        lines.extend(silent);
-        return sorted(lines);
-    }
     lines.extend(knowledge_bases(scope, client).await);
-    lines.extend(flows(scope, client).await);
+    // Parts of a service may reach a region at different times: the silence of one is not that of all.
+    match absent_service(scope, &lines, &["bedrock-agent:ListFlows"]) {
+        Some(silent) => lines.extend(silent),
+        None => lines.extend(flows(scope, client).await),
+    }
     sorted(lines)
 }
 

@@ -116,14 +116,21 @@ pub(crate) fn listing(scope: &Scope, call: &str, count: Told<u64>, capped: u64, 
     Line::new(&scope.account, Some(&scope.region), id, reads, fact)
 }
 
-/// Where the first list told that the service does not exist in the region, the others are not tried: each would
+/// Where every list so far told that the service does not exist in the region, the others are not tried: each would
 /// spend all its attempts on a name that does not resolve.
-pub(crate) fn absent_service(scope: &Scope, lines: &[Line], calls: &[&'static str]) -> Option<Vec<Line>> {
-    let unknown = lines.iter().find_map(|line| match &line.fact {
-        Fact::Listing(Listing { count: Err(unknown), .. }) if unknown.why == Why::ServiceAbsent => Some(unknown),
-        _ => None,
-    })?;
-    let silent = calls.iter().map(|call| {
+pub(crate) fn absent_service(scope: &Scope, lines: &[Line], others: &[&'static str]) -> Option<Vec<Line>> {
+    let mut absent = None;
+    for line in lines {
+        match &line.fact {
+            Fact::Listing(Listing { count: Err(unknown), .. }) if unknown.why == Why::ServiceAbsent => {
+                absent = Some(unknown);
+            }
+            Fact::Listing(_) => return None,
+            _ => {}
+        }
+    }
+    let unknown = absent?;
+    let silent = others.iter().map(|call| {
         let unknown = Unknown { call: (*call).to_owned(), ..unknown.clone() };
         listing(scope, call, Err(unknown), 0, Vec::new())
     });

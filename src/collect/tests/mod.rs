@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use canned::{ACCOUNT, REGION, run, scope};
 
-use super::{bedrock, bedrockagent, cloudtrail, cloudwatch, ec2, kms, logs, organizations, runner, s3, sagemaker};
+use super::{bedrock, bedrockagent, cloudtrail, cloudwatch, ec2, kms, logs, s3, sagemaker};
 use crate::inventory::cloudtrail::{Selectors, Trail};
 use crate::inventory::operations::{self, OPERATIONS};
 use crate::inventory::s3::Bucket;
@@ -59,27 +59,27 @@ fn without_lists(source: &str) -> String {
 }
 
 fn listing(lines: &[Line], call: &str) -> Listing {
-    let listings = lines.iter().filter_map(|line| match &line.fact {
+    let found = lines.iter().find_map(|line| match &line.fact {
         Fact::Listing(listing) if listing.call == call => Some(listing.clone()),
         _ => None,
     });
-    listings.last().expect("a listing")
+    found.expect("a listing")
 }
 
 fn workload<'a>(lines: &'a [Line], name: &str) -> &'a Workload {
-    let workloads = lines.iter().filter_map(|line| match &line.fact {
+    let found = lines.iter().find_map(|line| match &line.fact {
         Fact::Workload(workload) if workload.name == name => Some(workload),
         _ => None,
     });
-    workloads.last().expect("a workload")
+    found.expect("a workload")
 }
 
 fn trail(lines: &[Line]) -> &Trail {
-    let trails = lines.iter().filter_map(|line| match &line.fact {
+    let found = lines.iter().find_map(|line| match &line.fact {
         Fact::Trail(trail) => Some(trail),
         _ => None,
     });
-    trails.last().expect("a trail")
+    found.expect("a trail")
 }
 
 fn why<T: std::fmt::Debug>(told: &Told<T>) -> Why {
@@ -506,6 +506,27 @@ fn data_sources_of_a_knowledge_base_that_cannot_be_listed_stay_open() {
     );
     // Described by calls that found no answer.
     assert_eq!(why(&workload(&lines, "two").uses), Why::Failed);
+}
+
+#[test]
+fn a_service_that_a_region_lacks_is_not_asked_on() {
+    let absent = r#"{"__type": "UnknownOperationException"}"#;
+    let models = r#"{"Models": []}"#;
+    let scope = scope(&[("ListEndpoints", 400, absent), ("ListModels", 200, models)]);
+    let lines = run(sagemaker::collect(&scope));
+    assert_eq!(why(&listing(&lines, "sagemaker:ListModels").count), Why::ServiceAbsent);
+    assert_eq!(lines.len(), 10);
+
+    // One list that is absent does not speak for the service.
+    let flows = r#"{"flowSummaries": []}"#;
+    let scope = canned::scope(&[
+        ("POST /agents", 404, r#"{"__type": "UnknownOperationException"}"#),
+        ("POST /knowledgebases ", 200, r#"{"knowledgeBaseSummaries": []}"#),
+        ("GET /flows?", 200, flows),
+    ]);
+    let lines = run(bedrockagent::collect(&scope));
+    assert_eq!(why(&listing(&lines, "bedrock-agent:ListAgents").count), Why::ServiceAbsent);
+    assert_eq!(listing(&lines, "bedrock-agent:ListFlows").count, Ok(0));
 }
 
 /// The SDK cannot read an error in a form that is not the protocol's, as gateways send it; the status still tells.
