@@ -13,7 +13,8 @@ use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 use crate::results::{CheckInfo, FixRef, FixSuggestion, PermissionNeed, Verdict};
 
-use super::measure::{self, Backing, Carried, Grade, Index, Ruleset, Weighed};
+use super::combine::{self, Grade, Measure, Weighed};
+use super::measure::{Backing, Carried, Index, Ruleset};
 use super::question::{self, Answer, Prepared, PreparedSubject, Sources};
 use super::scenarios::{Question, Scenario};
 
@@ -48,7 +49,7 @@ pub(super) fn cheapest(question: &Question, account: &Prepared, measured: &[Sour
     let mut asked: Vec<&PreparedSubject> = Vec::new();
     for (subject, sources) in account.subjects.iter().zip(measured) {
         let kind = subject.subject.kind;
-        let answered = |m: measure::Measure| m.grade_low >= Grade::Answers;
+        let answered = |m: Measure| m.grade_low >= Grade::Answers;
         if question.asks_of.contains(&kind) && question::ask(question, kind, sources).is_some_and(|m| !answered(m)) {
             asked.push(subject);
         }
@@ -158,7 +159,7 @@ pub(super) fn permissions(
     let mut needs = BTreeSet::new();
     for (prepared, sources) in account.subjects.iter().zip(measured) {
         let kind = prepared.subject.kind;
-        let settled = |m: measure::Measure| m.low == m.high && m.grade_low == m.grade_high && m.sure;
+        let settled = |m: Measure| m.low == m.high && m.grade_low == m.grade_high && m.sure;
         if !question.asks_of.contains(&kind) || question::ask(question, kind, sources).is_none_or(settled) {
             continue;
         }
@@ -284,7 +285,7 @@ pub(super) fn suggestions(board: &Board) -> Vec<FixSuggestion> {
     }
 
     let titles: HashMap<&str, &str> = board.checks.iter().map(|c| (c.id.as_str(), c.title.as_str())).collect();
-    let before = measure::mean(board.items).map_or(0.0, |mean| mean.low);
+    let before = combine::mean(board.items).map_or(0.0, |mean| mean.low);
     let mut suggestions: Vec<(Severity, FixSuggestion)> = groups
         .par_iter()
         .enumerate()
@@ -335,10 +336,10 @@ fn gain(board: &Board, group: &Group, before: f64, fixed: impl Fn(u32) -> bool) 
             }
         }
         if let (Some(item), Some(mean)) = (scored.item, question::account(board.scenarios, &answers)) {
-            items[item].low = mean.low;
+            items[item] = mean.item();
         }
     }
-    let after = measure::mean(&items).map_or(0.0, |mean| mean.low);
+    let after = combine::mean(&items).map_or(0.0, |mean| mean.low);
     let gain = (after - before) * 100.0;
     // What is left of rounding is no gain.
     let gain = if gain < 1e-9 { 0.0 } else { gain };

@@ -1,14 +1,16 @@
 //! How well one source is in place for one subject, as an interval: from criteria to shares, from shares to a source.
 //!
 //! Everything is worked out twice, with all that is unknown at its worst and at its best. Each step is monotone in
-//! every criterion, so what is true lies between the two. What the numbers mean for a question is `question`'s part.
+//! every criterion, so what is true lies between the two. How such intervals combine is `combine`'s part, what they mean for a question `question`'s.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::finding::{CriterionResult, Dimension, Finding, Source, Status, Truth};
+use crate::finding::{Dimension, Finding, Source, Status, Truth};
 use crate::model::time::Timestamp;
 use crate::relate::subject::{Alternative, Carriage};
 use crate::results::CheckInfo;
+
+use super::combine::{self, Grade, Lacks, Measure};
 
 /// Days back that event history reaches, and that a `retention` check requires at least.
 const INHERENT_DAYS: i64 = 90;
@@ -97,25 +99,15 @@ impl Tally {
 impl Summary {
     fn of(finding: &Finding) -> Self {
         let unknown = finding.status == Status::Unknown;
-        // A status may be unknown although each criterion is decided: then it is unknown whether the check applies.
-        let undecided = |c: &&CriterionResult| match c.required {
-            Truth::True => c.status == Truth::Unknown,
-            Truth::Unknown => c.status != Truth::True,
-            Truth::False => false,
-        };
-        let required = |c: &&CriterionResult| c.required == Truth::True;
-        let surely_fails = finding.criteria.iter().filter(required).any(|c| c.status == Truth::False);
-        let doubtful = unknown
-            && (surely_fails
-                || finding.criteria.iter().filter(undecided).count() == 0
-                || finding.criteria.iter().filter(required).count() == 0);
+        // Where it is not known whether the check applies, no criterion is known to be required.
+        let doubtful = unknown && finding.criteria.iter().all(|criterion| criterion.required != Truth::True);
 
         let (mut worst, mut best, mut known) = (Tally::default(), Tally::default(), Tally::default());
         let (mut required, mut possibly_required) = (0, 0);
         for criterion in &finding.criteria {
             let surely = match criterion.required {
                 Truth::False => continue,
-                Truth::True => !doubtful,
+                Truth::True => true,
                 Truth::Unknown => false,
             };
             possibly_required += 1;
@@ -266,91 +258,13 @@ impl Backing {
     }
 }
 
-/// How far evidence goes: each rung includes those below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Grade {
-    /// Something is missing.
-    Lacking,
-    /// Whole, and kept 90 days: the answer is yes.
-    Answers,
-    /// Kept the required days, log files validated where they can be.
-    Kept,
-    /// Immutable and out of reach, everything known and judged.
-    Sealed,
-}
-
-/// What stands between evidence and the next grade; bits, for messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lacks(pub(super) u8);
-
-impl Lacks {
-    pub(super) const PLACE: Self = Self(1);
-    pub(super) const NINETY_DAYS: Self = Self(2);
-    pub(super) const REQUIRED_DAYS: Self = Self(4);
-    pub(super) const VALIDATION: Self = Self(8);
-    pub(super) const PROTECTION: Self = Self(16);
-    pub(super) const UNKNOWN: Self = Self(32);
-    pub(super) const NOT_JUDGED: Self = Self(64);
-    pub(super) const NOT_RECORDABLE: Self = Self(128);
-
-    pub(super) fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    pub(super) fn with(self, other: Self, holds: bool) -> Self {
-        if holds { Self(self.0 | other.0) } else { self }
-    }
-}
-
-/// How well something is in place, 0 to 1.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Measure {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    /// With what is unknown left out; none when nothing is known.
-    pub(super) expected: Option<f64>,
-    pub(super) grade_low: Grade,
-    pub(super) grade_high: Grade,
-    pub(super) lacks: Lacks,
-    /// Since when it is known to be in force.
-    pub(super) since: Option<Timestamp>,
-    /// False when it may turn out that nothing judges it, and that it is left out.
-    pub(super) sure: bool,
-}
-
-impl Measure {
-    /// Nothing is there.
-    pub(super) fn nothing(lacks: Lacks) -> Self {
-        Self {
-            low: 0.0,
-            high: 0.0,
-            expected: Some(0.0),
-            grade_low: Grade::Lacking,
-            grade_high: Grade::Lacking,
-            lacks,
-            since: None,
-            sure: true,
-        }
-    }
-
-    /// The part of an answer that evidence at its best gives; only primary evidence answers whole.
-    pub(super) fn weakened(mut self, factor: f64) -> Self {
-        self.low *= factor;
-        self.high *= factor;
-        self.expected = self.expected.map(|value| value * factor);
-        if factor < 1.0 {
-            self.grade_low = Grade::Lacking;
-            self.grade_high = Grade::Lacking;
-        }
-        self
-    }
-}
-
 /// A source of a subject, measured.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Measured {
     /// The source cannot see the subject.
     Blind,
+    /// No check judges the source, of any subject.
+    Unjudgeable,
     /// No finding tells about it.
     NotJudged,
     NotRecordable,
@@ -360,7 +274,7 @@ pub(super) enum Measured {
 /// Measures a source; `fixed` says of a finding whether to take it as passed.
 pub(super) fn source(carried: &Carried, index: &Index, as_of: Timestamp, fixed: impl Fn(u32) -> bool) -> Measured {
     let parts = match carried {
-        Carried::NotJudged => return Measured::NotJudged,
+        Carried::NotJudged => return Measured::Unjudgeable,
         Carried::NotRecordable => return Measured::NotRecordable,
         Carried::Inherent => {
             return Measured::By(Measure {
@@ -376,11 +290,29 @@ pub(super) fn source(carried: &Carried, index: &Index, as_of: Timestamp, fixed: 
         }
         Carried::Parts(parts) => parts,
     };
-    let parts = parts.iter().map(|part| best(part.iter().filter_map(|backing| measure(backing, index, &fixed))));
-    match worst_judged(parts) {
+    match combine::worst_judged(parts.iter().map(|part| of_part(part, index, &fixed))) {
         Some(measure) => Measured::By(measure),
         None => Measured::NotJudged,
     }
+}
+
+/// One part: its best alternative; none when nothing judges any of them.
+fn of_part(part: &[Backing], index: &Index, fixed: &impl Fn(u32) -> bool) -> Option<Measure> {
+    if part.is_empty() {
+        // Nothing carries it, and that is known.
+        return Some(Measure::nothing(Lacks::PLACE));
+    }
+    let mut ways: Vec<(bool, Option<Measure>)> =
+        part.iter().map(|backing| (backing.certain, measure(backing, index, fixed))).collect();
+    // An alternative that may not exist vouches for the part being judged only where every other one does too: gone,
+    // it would leave the part to them.
+    let all_sure = ways.iter().all(|(_, way)| way.is_some_and(|way| way.sure));
+    for (certain, way) in &mut ways {
+        if let Some(way) = way {
+            way.sure &= *certain || all_sure;
+        }
+    }
+    combine::best(ways.into_iter().filter_map(|(_, way)| way))
 }
 
 /// One alternative; none when no finding tells about it.
@@ -390,76 +322,125 @@ fn measure(backing: &Backing, index: &Index, fixed: &impl Fn(u32) -> bool) -> Op
         return (!backing.certain).then(|| Measure { sure: false, ..Measure::nothing(Lacks::UNKNOWN) });
     }
 
-    let mut shares = [Shares::default(); 6];
-    let (mut sure, mut any_unknown) = (false, !backing.settled || !backing.certain);
-    // Points of retention and integrity at their fullest, log file validation: at worst and at best.
-    let (mut days, mut sealed, mut validated) = ((true, true), (true, true), (true, true));
-    for (at, certain) in &backing.findings {
-        let original = &index.summaries[*at as usize];
-        let replaced = fixed(*at).then(|| original.passed());
-        let summary = replaced.as_ref().map_or(original, |passed| passed);
-        sure |= *certain && !summary.doubtful;
-        any_unknown |= summary.any_unknown;
-        shares[summary.dimension as usize].add(summary, *certain);
-        let full = (*certain && summary.full_at_worst, !*certain || summary.full_at_best);
+    let gathered = Gathered::of(backing, index, fixed);
+    let measure = gathered.measure(backing);
+    Some(if backing.certain {
+        measure
+    } else {
+        // It may not exist: at worst it gives nothing, and nothing is expected of it.
+        Measure { low: 0.0, expected: None, grade_low: Grade::Lacking, since: None, ..measure }
+    })
+}
+
+/// What the findings behind an alternative say together; pairs are at worst and at best.
+struct Gathered {
+    /// By `Dimension as usize`.
+    shares: [Shares; 6],
+    /// Some finding surely applies to a carrier that surely takes part.
+    sure: bool,
+    any_unknown: bool,
+    /// All points for retention: the required days.
+    days: (bool, bool),
+    /// Log file validation, where a trail takes part.
+    validated: (bool, bool),
+    /// All points for integrity: immutable and out of reach.
+    sealed: (bool, bool),
+}
+
+impl Gathered {
+    fn of(backing: &Backing, index: &Index, fixed: &impl Fn(u32) -> bool) -> Self {
+        let mut gathered = Self {
+            shares: [Shares::default(); 6],
+            sure: false,
+            any_unknown: !backing.settled || !backing.certain,
+            days: (true, true),
+            validated: (true, true),
+            sealed: (true, true),
+        };
+        for (at, certain) in &backing.findings {
+            let summary = &index.summaries[*at as usize];
+            if fixed(*at) {
+                gathered.add(&summary.passed(), *certain);
+            } else {
+                gathered.add(summary, *certain);
+            }
+        }
+        gathered
+    }
+
+    fn add(&mut self, summary: &Summary, certain: bool) {
+        self.sure |= certain && !summary.doubtful;
+        self.any_unknown |= summary.any_unknown;
+        self.shares[summary.dimension as usize].add(summary, certain);
+        // What holds on a carrier that may not take part is not relied on, and what does not may not matter.
+        let on_carrier = |holds: (bool, bool)| (certain && holds.0, !certain || holds.1);
+        let full = on_carrier((summary.full_at_worst, summary.full_at_best));
         match summary.dimension {
-            Dimension::Retention => days = both(days, full),
+            Dimension::Retention => self.days = both(self.days, full),
             Dimension::Integrity => {
-                sealed = both(sealed, full);
+                self.sealed = both(self.sealed, full);
                 if summary.trail {
-                    let holds = !summary.blank && summary.worst.unmet == 0;
-                    validated = both(validated, (*certain && holds, !*certain || summary.best.unmet == 0));
+                    let valid = (!summary.blank && summary.worst.unmet == 0, summary.best.unmet == 0);
+                    self.validated = both(self.validated, on_carrier(valid));
                 }
             }
             _ => {}
         }
     }
 
-    let has = |of: fn(&Shares) -> f64| HAS.iter().map(|d| of(&shares[*d as usize])).fold(1.0, f64::min);
-    let value = |of: fn(&Shares) -> f64| {
-        let retention = of(&shares[Dimension::Retention as usize]);
-        let kept = if retention < 1.0 { 0.0 } else { of(&shares[Dimension::Integrity as usize]) };
-        has(of) * (0.5 + 0.5 * kept)
-    };
-    let judged = backing.judged == ALL_DIMENSIONS;
-    let grade = |of: fn(&Shares) -> f64, days: bool, validated: bool, sealed: bool| {
-        if has(of) < 1.0 || of(&shares[Dimension::Retention as usize]) < 1.0 {
-            Grade::Lacking
-        } else if !days || !validated {
-            Grade::Answers
-        } else if !sealed || !judged {
-            Grade::Kept
-        } else {
-            Grade::Sealed
-        }
-    };
-
-    let (low, high) = (value(Shares::low), value(Shares::high));
-    let lacks = Lacks::default()
-        .with(Lacks::PLACE, has(Shares::low) < 1.0)
-        .with(Lacks::NINETY_DAYS, shares[Dimension::Retention as usize].low() < 1.0)
-        .with(Lacks::REQUIRED_DAYS, !days.0)
-        .with(Lacks::VALIDATION, !validated.0)
-        .with(Lacks::PROTECTION, !sealed.0)
-        .with(Lacks::UNKNOWN, any_unknown)
-        .with(Lacks::NOT_JUDGED, !judged);
-    let mut measure = Measure {
-        low,
-        high,
-        expected: expected(&shares).map(|value| value.clamp(low, high)),
-        grade_low: grade(Shares::low, days.0, validated.0, sealed.0 && !any_unknown),
-        grade_high: grade(Shares::high, days.1, validated.1, sealed.1),
-        lacks,
-        since: backing.since,
-        sure,
-    };
-    if !backing.certain {
-        measure.low = 0.0;
-        measure.expected = None;
-        measure.grade_low = Grade::Lacking;
-        measure.since = None;
+    fn share(&self, dimension: Dimension) -> &Shares {
+        &self.shares[dimension as usize]
     }
-    Some(measure)
+
+    /// has x (1/2 + 1/2 kept), at one end.
+    fn value(&self, end: fn(&Shares) -> f64) -> f64 {
+        let has = HAS.iter().map(|dimension| end(self.share(*dimension))).fold(1.0, f64::min);
+        let retention = end(self.share(Dimension::Retention));
+        let kept = if retention < 1.0 { 0.0 } else { end(self.share(Dimension::Integrity)) };
+        has * (0.5 + 0.5 * kept)
+    }
+
+    /// The same of what is known; none when nothing is.
+    fn expected(&self) -> Option<f64> {
+        // The lowest of what is known; 1 when nothing is asked, none when all that is asked is unknown.
+        let lowest = |dimensions: &[Dimension]| {
+            let asked: Vec<_> = dimensions.iter().filter_map(|d| self.share(*d).expected()).collect();
+            if asked.is_empty() { Some(1.0) } else { asked.into_iter().flatten().reduce(f64::min) }
+        };
+        let has = lowest(&HAS)?;
+        let kept = match lowest(&[Dimension::Retention]) {
+            Some(share) if share < 1.0 => Some(0.0),
+            _ => lowest(&[Dimension::Retention, Dimension::Integrity]),
+        };
+        // What is not known of how it is kept is left out, as a dimension that nothing judges is.
+        Some(has * kept.map_or(1.0, |kept| 0.5 + 0.5 * kept))
+    }
+
+    fn measure(&self, backing: &Backing) -> Measure {
+        let there = HAS.iter().map(|dimension| self.share(*dimension).whole()).fold((true, true), both);
+        let retained = self.share(Dimension::Retention).whole();
+        let judged = backing.judged == ALL_DIMENSIONS;
+        let (answers, kept) = (both(there, retained), both(self.days, self.validated));
+        let sealed = (self.sealed.0 && judged && !self.any_unknown, self.sealed.1 && judged);
+        let (low, high) = (self.value(Shares::low), self.value(Shares::high));
+        Measure {
+            low,
+            high,
+            expected: self.expected().map(|value| value.clamp(low, high)),
+            grade_low: Grade::of(answers.0, kept.0, sealed.0),
+            grade_high: Grade::of(answers.1, kept.1, sealed.1),
+            lacks: Lacks::default()
+                .with(Lacks::PLACE, !there.0)
+                .with(Lacks::NINETY_DAYS, !retained.0)
+                .with(Lacks::REQUIRED_DAYS, !self.days.0)
+                .with(Lacks::VALIDATION, !self.validated.0)
+                .with(Lacks::PROTECTION, !self.sealed.0)
+                .with(Lacks::UNKNOWN, self.any_unknown)
+                .with(Lacks::NOT_JUDGED, !judged),
+            since: backing.since,
+            sure: self.sure,
+        }
+    }
 }
 
 /// The dimensions that say whether evidence is there; the others, whether it stays.
@@ -497,7 +478,12 @@ impl Shares {
     }
 
     fn high(&self) -> f64 {
-        self.best.share()
+        if self.blank { 1.0 } else { self.best.share() }
+    }
+
+    /// Whether each criterion holds, at worst and at best.
+    fn whole(&self) -> (bool, bool) {
+        (self.worst.unmet == 0 && !self.blank, self.best.unmet == 0)
     }
 
     /// The share of what is known: none when all is unknown, and nothing to say when no criterion is required.
@@ -510,152 +496,6 @@ impl Shares {
     }
 }
 
-fn expected(shares: &[Shares; 6]) -> Option<f64> {
-    // The lowest of what is known; `Some(1)` when nothing is asked, none when all that is asked is unknown.
-    let lowest = |dimensions: &[Dimension]| {
-        let asked: Vec<_> = dimensions.iter().filter_map(|d| shares[*d as usize].expected()).collect();
-        if asked.is_empty() { Some(1.0) } else { asked.into_iter().flatten().reduce(f64::min) }
-    };
-    let has = lowest(&HAS)?;
-    let kept = match lowest(&[Dimension::Retention]) {
-        Some(share) if share < 1.0 => Some(0.0),
-        _ => lowest(&[Dimension::Retention, Dimension::Integrity]),
-    };
-    // What is not known of how it is kept is left out, as a dimension that nothing judges is.
-    Some(has * kept.map_or(1.0, |kept| 0.5 + 0.5 * kept))
-}
-
 fn both(a: (bool, bool), b: (bool, bool)) -> (bool, bool) {
     (a.0 && b.0, a.1 && b.1)
-}
-
-/// The best of several ways, any of which suffices; none of nothing.
-pub(super) fn best(ways: impl Iterator<Item = Measure>) -> Option<Measure> {
-    let ways: Vec<Measure> = ways.collect();
-    let chosen = ways.iter().reduce(|a, b| if better(b, a) { b } else { a })?;
-    let sure = ways.iter().any(|way| way.sure);
-    let high = ways.iter().map(|way| way.high).fold(0.0, f64::max);
-    // A way that may be left out can raise the best, but is not there to be relied on.
-    let (low, grade_low) = if sure {
-        let relied = || ways.iter().filter(|way| way.sure);
-        (relied().map(|way| way.low).fold(0.0, f64::max), relied().map(|way| way.grade_low).max()?)
-    } else {
-        (ways.iter().map(|way| way.low).fold(1.0, f64::min), ways.iter().map(|way| way.grade_low).min()?)
-    };
-    let expected = ways.iter().filter_map(|way| way.expected).reduce(f64::max);
-    Some(Measure {
-        low,
-        high,
-        expected: expected.map(|value| value.clamp(low, high)),
-        grade_low,
-        grade_high: ways.iter().map(|way| way.grade_high).max()?,
-        lacks: chosen.lacks,
-        since: chosen.since,
-        sure,
-    })
-}
-
-/// Whether `a` is the way one would rely on rather than `b`.
-fn better(a: &Measure, b: &Measure) -> bool {
-    let key = |m: &Measure| (m.sure, m.grade_low, m.low, m.grade_high, m.high, m.since.map(|since| -since.unix()));
-    key(a).partial_cmp(&key(b)) == Some(std::cmp::Ordering::Greater)
-}
-
-/// The worst of parts that are all needed, those left out that nothing judges; none when that leaves none.
-fn worst_judged(parts: impl Iterator<Item = Option<Measure>>) -> Option<Measure> {
-    let parts: Vec<Option<Measure>> = parts.collect();
-    let left_out = parts.iter().any(Option::is_none);
-    let judged: Vec<Measure> = parts.into_iter().flatten().collect();
-    let sure = judged.iter().any(|part| part.sure);
-    let mut worst = all(judged.iter().copied())?;
-    worst.sure = sure;
-    worst.expected = judged.iter().filter_map(|part| part.expected).reduce(f64::min);
-    // At best, what may be left out is.
-    if sure {
-        let relied = || judged.iter().filter(|part| part.sure);
-        worst.high = relied().map(|part| part.high).fold(1.0, f64::min);
-        worst.grade_high = relied().map(|part| part.grade_high).min()?;
-    } else {
-        worst.high = judged.iter().map(|part| part.high).fold(0.0, f64::max);
-        worst.grade_high = judged.iter().map(|part| part.grade_high).max()?;
-    }
-    if left_out || judged.iter().any(|part| !part.sure) {
-        worst.grade_low = worst.grade_low.min(Grade::Kept);
-        worst.lacks = worst.lacks.with(Lacks::NOT_JUDGED, true);
-    }
-    if left_out {
-        worst.grade_high = worst.grade_high.min(Grade::Kept);
-    }
-    worst.expected = worst.expected.map(|value| value.clamp(worst.low, worst.high));
-    Some(worst)
-}
-
-/// The worst of several that are all needed; none of nothing. Known only where each is.
-pub(super) fn all(needed: impl Iterator<Item = Measure>) -> Option<Measure> {
-    needed.reduce(|a, b| Measure {
-        low: a.low.min(b.low),
-        high: a.high.min(b.high),
-        expected: a.expected.zip(b.expected).map(|(a, b)| a.min(b)),
-        grade_low: a.grade_low.min(b.grade_low),
-        grade_high: a.grade_high.min(b.grade_high),
-        lacks: Lacks(a.lacks.0 | b.lacks.0),
-        since: a.since.zip(b.since).map(|(a, b)| a.max(b)),
-        sure: a.sure && b.sure,
-    })
-}
-
-/// Something that weighs in a mean.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Weighed {
-    pub(super) weight: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) expected: Option<f64>,
-    /// False when it may not weigh at all.
-    pub(super) sure: bool,
-}
-
-/// A mean between bounds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mean {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) expected: Option<f64>,
-    pub(super) sure: bool,
-}
-
-/// The mean, at worst with whatever may be left out where that lowers it, at best where that raises it. None of
-/// nothing.
-pub(super) fn mean(items: &[Weighed]) -> Option<Mean> {
-    if items.is_empty() {
-        return None;
-    }
-    let low = extreme(items, |item| item.low, false);
-    let high = extreme(items, |item| item.high, true);
-    let (sum, weight) = items
-        .iter()
-        .filter_map(|item| item.expected.map(|value| (value * item.weight, item.weight)))
-        .fold((0.0, 0.0), |(s, w), (value, weight)| (s + value, w + weight));
-    let expected = (weight > 0.0).then(|| (sum / weight).clamp(low, high));
-    Some(Mean { low, high, expected, sure: items.iter().any(|item| item.sure) })
-}
-
-/// The lowest (or highest) mean over every choice of what may be left out: an item is taken while it pulls.
-fn extreme(items: &[Weighed], of: impl Fn(&Weighed) -> f64, highest: bool) -> f64 {
-    let (mut sum, mut weight) = (0.0, 0.0);
-    for item in items.iter().filter(|item| item.sure) {
-        sum += of(item) * item.weight;
-        weight += item.weight;
-    }
-    let mut optional: Vec<&Weighed> = items.iter().filter(|item| !item.sure).collect();
-    optional.sort_by(|a, b| if highest { of(b).total_cmp(&of(a)) } else { of(a).total_cmp(&of(b)) });
-    for item in optional {
-        let pulls = weight == 0.0 || if highest { of(item) > sum / weight } else { of(item) < sum / weight };
-        if !pulls {
-            break;
-        }
-        sum += of(item) * item.weight;
-        weight += item.weight;
-    }
-    sum / weight
 }

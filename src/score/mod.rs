@@ -5,6 +5,7 @@
 
 pub mod scenarios;
 
+mod combine;
 mod fixes;
 mod measure;
 mod question;
@@ -21,11 +22,12 @@ use crate::model::observed::{Told, Unknown};
 use crate::model::time::Timestamp;
 use crate::relate::subject::{AccountGraph, Open, Subject, SubjectKind};
 use crate::results::{
-    CheckInfo, FixSuggestion, OrganizationScore, QuestionResult, ScoreInterval, SourceResult, SubjectScore, Tier,
-    TierInterval, Verdict,
+    CheckInfo, FixSuggestion, OrganizationScore, PermissionNeed, QuestionResult, ScoreInterval, SourceResult,
+    SubjectScore, Tier, TierInterval, Verdict,
 };
 
-use measure::{Index, Measured, Ruleset, Weighed};
+use combine::{Mean, Weighed};
+use measure::{Index, Measured, Ruleset};
 use question::{Answer, Prepared, Sources};
 use scenarios::Scenario;
 
@@ -159,7 +161,7 @@ struct Assessed<'a> {
     measured: Vec<Sources>,
     answers: Vec<Vec<Answer>>,
     /// Mean over its questions, 0 to 1.
-    mean: Option<measure::Mean>,
+    mean: Option<Mean>,
 }
 
 fn assess<'a>(account: &'a AccountInput<'a>, input: &Input, index: &Index, ruleset: &Ruleset) -> Assessed<'a> {
@@ -248,14 +250,12 @@ impl Assessed<'_> {
                 .measured
                 .iter()
                 .filter_map(|sources| match sources[source as usize] {
-                    Measured::By(m) => {
-                        Some(Weighed { weight: 1.0, low: m.low, high: m.high, expected: m.expected, sure: m.sure })
-                    }
+                    Measured::By(measure) => Some(measure.item()),
                     _ => None,
                 })
                 .collect();
             let open = opened.contains(&source);
-            let (low, high) = match measure::mean(&items) {
+            let (low, high) = match combine::mean(&items) {
                 _ if open => (0.0, 100.0),
                 Some(mean) => (mean.low * 100.0, mean.high * 100.0),
                 None => continue,
@@ -298,7 +298,7 @@ fn means(assessed: &[Assessed], unentered: &BTreeMap<&AccountId, &Unknown>) -> M
     Means { items, entered, of_assessed }
 }
 
-fn percent(mean: &measure::Mean) -> ScoreInterval {
+fn percent(mean: &Mean) -> ScoreInterval {
     ScoreInterval { low: mean.low * 100.0, expected: mean.expected.map(|e| e * 100.0), high: mean.high * 100.0 }
 }
 
@@ -316,7 +316,7 @@ fn unentered_questions(account: &AccountId, unknown: &Unknown, input: &Input) ->
     why.account = Some(account.clone());
     // Whatever kept us out, being let in settles it; a policy above the account is worth naming.
     let note = fixes::need(&why, account).and_then(|need| need.note);
-    let permission = crate::results::PermissionNeed { action: fixes::ENTER.to_owned(), account: account.clone(), note };
+    let permission = PermissionNeed { action: fixes::ENTER.to_owned(), account: account.clone(), note };
     let mut results = Vec::new();
     for scenario in input.scenarios {
         results.extend(scenario.questions.iter().map(|question| QuestionResult {
@@ -345,9 +345,9 @@ fn organization(
     scores: &BTreeMap<AccountId, AccountScore>,
 ) -> OrganizationScore {
     // With nothing to take a mean of, nothing is known; `nothing_to_assess` says when that is good news.
-    let mean = measure::mean(&means.items);
+    let mean = combine::mean(&means.items);
     let score = mean.as_ref().map_or(ScoreInterval { low: 0.0, expected: None, high: 100.0 }, percent);
-    let without_unentered = measure::mean(&means.items[..means.entered]).as_ref().map(percent);
+    let without_unentered = combine::mean(&means.items[..means.entered]).as_ref().map(percent);
 
     // An account of which nothing is known is not known to be the lowest.
     let known: Vec<(&AccountId, ScoreInterval)> = assessed

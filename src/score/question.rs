@@ -10,7 +10,8 @@ use crate::relate::subject::{Carriage, Subject, SubjectKind};
 use crate::results::Verdict;
 
 use super::AccountInput;
-use super::measure::{self, Carried, Grade, Index, Lacks, Measure, Measured, Ruleset, Weighed};
+use super::combine::{self, Grade, Lacks, Mean, Measure, Weighed};
+use super::measure::{self, Carried, Index, Measured, Ruleset};
 use super::scenarios::{Path, Question, Scenario, Strength};
 
 pub(super) const SOURCES: usize = Source::ALL.len();
@@ -58,7 +59,7 @@ pub(super) fn source(
     match &subject.carried[source as usize] {
         Some(carried) => measure::source(carried, index, as_of, fixed),
         None if ruleset.judges(source) => Measured::Blind,
-        None => Measured::NotJudged,
+        None => Measured::Unjudgeable,
     }
 }
 
@@ -80,19 +81,22 @@ pub(super) fn along(path: &Path, kind: SubjectKind, sources: &Sources) -> Seen {
         return Seen::Blind;
     }
     let of = |source: &Source| sources[*source as usize];
-    // What nothing judges comes before what cannot see: a path that no check can judge is left out for everything.
-    if path.sources.iter().any(|s| matches!(of(s), Measured::NotJudged)) {
+    // A path that no check can judge is left out for everything, also for what it could not see.
+    if path.sources.iter().any(|s| matches!(of(s), Measured::Unjudgeable)) {
         return Seen::NotJudged;
     }
     if path.sources.iter().any(|s| matches!(of(s), Measured::Blind)) {
         return Seen::Blind;
     }
+    if path.sources.iter().any(|s| matches!(of(s), Measured::NotJudged)) {
+        return Seen::NotJudged;
+    }
     let measures = path.sources.iter().filter_map(|source| match of(source) {
         Measured::By(measure) => Some(measure),
         Measured::NotRecordable => Some(Measure::nothing(Lacks::NOT_RECORDABLE)),
-        Measured::Blind | Measured::NotJudged => None,
+        Measured::Blind | Measured::Unjudgeable | Measured::NotJudged => None,
     });
-    match measure::all(measures) {
+    match combine::all(measures) {
         Some(measure) => Seen::By(measure.weakened(path.strength.factor())),
         None => Seen::Blind,
     }
@@ -109,7 +113,7 @@ pub(super) fn ask(question: &Question, kind: SubjectKind, sources: &Sources) -> 
             Seen::Blind => {}
         }
     }
-    match measure::best(ways.into_iter()) {
+    match combine::best(ways.into_iter()) {
         None if left_out => None,
         None => Some(Measure::nothing(Lacks::PLACE)),
         measure => measure,
@@ -165,8 +169,6 @@ fn open(question: &Question, account: &Prepared, ruleset: &Ruleset) -> bool {
 
 /// Answers one question for an account, its subjects' sources measured.
 pub(super) fn answer(question: &Question, account: &Prepared, measured: &[Sources], ruleset: &Ruleset) -> Answer {
-    let known_open = question.asks_of.iter().any(|kind| account.open.contains(kind));
-    let open = open(question, account, ruleset);
     let mut subjects = 0;
     let mut asked: Vec<(usize, Measure)> = Vec::new();
     for (at, (prepared, sources)) in account.subjects.iter().zip(measured).enumerate() {
@@ -176,62 +178,71 @@ pub(super) fn answer(question: &Question, account: &Prepared, measured: &[Source
         }
     }
     let left_out = subjects > asked.len() as u64;
-
-    let empty = Answer {
-        verdict: Verdict::NotApplicable,
-        low: 0.0,
-        high: 0.0,
-        expected: None,
-        grade_low: Grade::Lacking,
-        grade_high: Grade::Lacking,
-        lacks: Lacks::default(),
-        since: None,
-        sure: false,
-        open,
-        lowest: None,
-        subjects,
+    let open = open(question, account, ruleset);
+    let items: Vec<Weighed> = asked.iter().map(|(_, measure)| measure.item()).collect();
+    let answer = match combine::mean(&items) {
+        Some(mean) => overall(&mean, &asked, left_out, open),
+        None => unasked(left_out, open, question.asks_of.iter().any(|kind| account.open.contains(kind))),
     };
-    let items: Vec<Weighed> = asked
-        .iter()
-        .map(|(_, m)| Weighed { weight: 1.0, low: m.low, high: m.high, expected: m.expected, sure: m.sure })
-        .collect();
-    let Some(mean) = measure::mean(&items) else {
-        return if open {
-            // Whatever is found could answer it wholly or not at all.
-            let lacks = Lacks::UNKNOWN.with(Lacks::NOT_JUDGED, left_out);
-            let grade_high = if left_out { Grade::Kept } else { Grade::Sealed };
-            Answer { verdict: Verdict::CannotTell, high: 1.0, grade_high, lacks, ..empty }
-        } else if left_out || known_open {
-            Answer { verdict: Verdict::NotJudged, high: 1.0, lacks: Lacks::NOT_JUDGED, ..empty }
-        } else {
-            empty
-        };
-    };
-
     let id = |at: usize| &account.subjects[at].subject.id;
     let lowest = asked.iter().min_by(|(a, x), (b, y)| {
         x.low.total_cmp(&y.low).then(x.high.total_cmp(&y.high)).then_with(|| id(*a).cmp(id(*b)))
     });
-    let relied = || asked.iter().filter(|(_, m)| m.sure || !mean.sure).map(|(_, m)| m);
-    let mut grade_low = asked.iter().map(|(_, m)| m.grade_low).min().unwrap_or(Grade::Lacking);
-    let mut grade_high = if mean.sure {
-        relied().map(|m| m.grade_high).min().unwrap_or(Grade::Lacking)
-    } else {
-        relied().map(|m| m.grade_high).max().unwrap_or(Grade::Lacking)
+    Answer { lowest: lowest.map(|(at, _)| *at), subjects, ..answer }
+}
+
+/// The answer where no subject in sight is judged.
+fn unasked(left_out: bool, open: bool, more: bool) -> Answer {
+    let (verdict, high, grade_high, lacks) = match (open, left_out) {
+        // Whatever is found could answer it wholly or not at all.
+        (true, false) => (Verdict::CannotTell, 1.0, Grade::Sealed, Lacks::UNKNOWN),
+        (true, true) => (Verdict::CannotTell, 1.0, Grade::Kept, Lacks::UNKNOWN.with(Lacks::NOT_JUDGED, true)),
+        (false, _) if left_out || more => (Verdict::NotJudged, 1.0, Grade::Lacking, Lacks::NOT_JUDGED),
+        (false, _) => (Verdict::NotApplicable, 0.0, Grade::Lacking, Lacks::default()),
     };
-    let mut lacks = asked.iter().fold(Lacks::default(), |lacks, (_, m)| Lacks(lacks.0 | m.lacks.0));
-    if left_out {
+    Answer {
+        verdict,
+        low: 0.0,
+        high,
+        expected: None,
+        grade_low: Grade::Lacking,
+        grade_high,
+        lacks,
+        since: None,
+        sure: false,
+        open,
+        lowest: None,
+        subjects: 0,
+    }
+}
+
+/// The answer over the subjects that are judged, their mean taken.
+fn overall(mean: &Mean, asked: &[(usize, Measure)], left_out: bool, open: bool) -> Answer {
+    let measures = || asked.iter().map(|(_, measure)| measure);
+    let lacking = Grade::Lacking;
+    let mut grade_low = measures().map(|m| m.grade_low).min().unwrap_or(lacking);
+    // At best, those that may be left out are, unless that leaves none.
+    let mut grade_high = if mean.sure {
+        measures().filter(|m| m.sure).map(|m| m.grade_high).min().unwrap_or(lacking)
+    } else {
+        measures().map(|m| m.grade_high).max().unwrap_or(lacking)
+    };
+    let mut lacks = measures().fold(Lacks::default(), |lacks, m| lacks.with(m.lacks, true));
+    if left_out || measures().any(|m| !m.sure) {
         grade_low = grade_low.min(Grade::Kept);
+    }
+    if left_out {
         grade_high = grade_high.min(Grade::Kept);
         lacks = lacks.with(Lacks::NOT_JUDGED, true);
     }
-    if asked.iter().any(|(_, m)| !m.sure) {
-        grade_low = grade_low.min(Grade::Kept);
-    }
     let (mut low, mut high) = (mean.low, mean.high);
     if open {
-        (low, high, grade_low) = (0.0, 1.0, Grade::Lacking);
+        (low, high, grade_low) = (0.0, 1.0, lacking);
         lacks = lacks.with(Lacks::UNKNOWN, true);
+        if !mean.sure {
+            // Those in sight may be left out, and those not in sight answer it.
+            grade_high = grade_high.max(Grade::Kept);
+        }
     }
     let verdict = if grade_low >= Grade::Answers {
         Verdict::Yes
@@ -243,7 +254,7 @@ pub(super) fn answer(question: &Question, account: &Prepared, measured: &[Source
         Verdict::Partly
     };
     // Known of every subject, or not known; and only of evidence that is surely there.
-    let since = asked.iter().map(|(_, m)| m.since.filter(|_| m.low > 0.0)).reduce(|a, b| Some(a?.max(b?))).flatten();
+    let since = measures().map(|m| m.since.filter(|_| m.low > 0.0)).reduce(|a, b| Some(a?.max(b?))).flatten();
     Answer {
         verdict,
         low,
@@ -255,8 +266,8 @@ pub(super) fn answer(question: &Question, account: &Prepared, measured: &[Source
         since: since.filter(|_| matches!(verdict, Verdict::Yes | Verdict::Partly)),
         sure: mean.sure,
         open,
-        lowest: lowest.map(|(at, _)| *at),
-        subjects,
+        lowest: None,
+        subjects: 0,
     }
 }
 
@@ -274,14 +285,14 @@ pub(super) fn answers(
 }
 
 /// The mean of an account over its questions, 0 to 1; none when no question weighs.
-pub(super) fn account(scenarios: &[Scenario], answers: &[Vec<Answer>]) -> Option<measure::Mean> {
+pub(super) fn account(scenarios: &[Scenario], answers: &[Vec<Answer>]) -> Option<Mean> {
     let items: Vec<Weighed> = scenarios
         .iter()
         .zip(answers)
         .flat_map(|(scenario, answers)| scenario.questions.iter().zip(answers))
         .filter_map(|(question, answer)| answer.weighed(question))
         .collect();
-    measure::mean(&items)
+    combine::mean(&items)
 }
 
 /// Why AWS itself keeps an answer away from some subject, sorted.
@@ -318,7 +329,7 @@ pub(super) fn not_judged(
         }
         for source in question.paths.iter().filter(|path| path.concerns(kind)).flat_map(|path| &path.sources) {
             match (&sources[*source as usize], &prepared.carried[*source as usize]) {
-                (Measured::NotJudged, _) => {
+                (Measured::NotJudged | Measured::Unjudgeable, _) => {
                     left_out.insert(source.id().to_owned());
                 }
                 (Measured::By(_), Some(carried)) => {

@@ -4,7 +4,7 @@ use crate::config::Requirements;
 use crate::model::time::Timestamp;
 use crate::results::{Plane, Tier, TierInterval, Verdict};
 
-use super::measure::{Grade, Lacks};
+use super::combine::{Grade, Lacks};
 use super::question::Answer;
 use super::scenarios::{Question, Scenario};
 
@@ -31,12 +31,20 @@ pub(super) fn of(
     }
     let (left_out, judged): (Vec<Asked>, Vec<Asked>) =
         must.iter().copied().partition(|(_, answer)| answer.verdict == Verdict::NotJudged);
-    let top = if left_out.is_empty() { Tier::R3 } else { Tier::R2 };
+    let cap = |caps: bool| if caps { Tier::R2 } else { Tier::R3 };
+    let top = cap(!left_out.is_empty());
+    // One that is asked of nothing in sight may come not to apply, and then caps nothing.
+    let top_at_best = cap(judged.is_empty() || left_out.iter().any(|(_, answer)| answer.subjects > 0));
 
     let first: Vec<Asked> = first_rung(&judged, |answer| answer.sure);
-    let low = if judged.is_empty() { Tier::R0 } else { rung(&judged, &first, |answer| answer.grade_low).min(top) };
+    // A tier needs a question that is surely judged.
+    let low = if !judged.iter().any(|(_, answer)| answer.sure) {
+        Tier::R0
+    } else {
+        rung(&judged, &first, |answer| answer.grade_low).min(top)
+    };
     let first_at_best: Vec<Asked> = first_rung(&judged, |_| true);
-    let high = rung(&judged, &first_at_best, at_best).min(top);
+    let high = rung(&judged, &first_at_best, at_best).min(top_at_best);
 
     let required = requirements.retention_days * 86_400;
     let young = |answer: &Answer| answer.since.is_none_or(|since| as_of.since(since) < required);
