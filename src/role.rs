@@ -166,7 +166,7 @@ fn path_and_name(role: &str) -> (String, &str) {
 }
 
 fn default_line(value: Option<&String>) -> String {
-    value.map(|text| format!("\n  default     = {}", hcl_text(text))).unwrap_or_else(String::new)
+    value.map_or_else(String::new, |text| format!("\n  default     = {}", hcl_text(text)))
 }
 
 fn terraform_role(options: &RoleOptions) -> String {
@@ -262,7 +262,7 @@ fn yaml(value: &Value) -> String {
 fn cloudformation_role(options: &RoleOptions) -> String {
     let (path, name) = path_and_name(&options.role);
     let default =
-        |value: Option<&String>| value.map(|v| format!("\n    Default: {}", json!(v))).unwrap_or_else(String::new);
+        |value: Option<&String>| value.map_or_else(String::new, |text| format!("\n    Default: {}", json!(text)));
     let source_identity = if options.source_identity { "\n              - sts:SetSourceIdentity" } else { "" };
     format!(
         r#"AWSTemplateFormatVersion: "2010-09-09"

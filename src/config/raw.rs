@@ -428,7 +428,7 @@ fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
 /// Documentation as a help line: no capital, no period.
 fn uncapitalized(doc: &str) -> String {
     let mut letters = doc.trim_end_matches('.').chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_else(String::new)
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 impl Shape {
