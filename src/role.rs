@@ -261,7 +261,8 @@ fn yaml(value: &Value) -> String {
 
 fn cloudformation_role(options: &RoleOptions) -> String {
     let (path, name) = path_and_name(&options.role);
-    let default = |value: Option<&String>| value.map_or_else(String::new, |v| format!("\n    Default: {}", json!(v)));
+    let default =
+        |value: Option<&String>| value.map_or_else(String::new, |text| format!("\n    Default: {}", json!(text)));
     let source_identity = if options.source_identity { "\n              - sts:SetSourceIdentity" } else { "" };
     format!(
         r#"AWSTemplateFormatVersion: "2010-09-09"

@@ -179,7 +179,7 @@ fn nobody_let_in(writer: Arc<SnapshotWriter>, outcome: &CollectOutcome, resumed:
         1 => "the account could not be entered".to_owned(),
         n => format!("none of {n} accounts could be entered"),
     };
-    let message = format!("{count}{}", refusal.map(|said| format!(": {said}")).unwrap_or_else(String::new));
+    let message = format!("{count}{}", refusal.map_or_else(String::new, |said| format!(": {said}")));
     let help =
         "`locard role` prints the role every account needs, `locard role --document caller` what the caller needs";
     Refused::no_result(message, help)
@@ -192,7 +192,7 @@ fn first_refusal(writer: &SnapshotWriter) -> Option<String> {
     lines.flatten().find_map(|line| match line.fact {
         crate::inventory::Fact::Account(entry) => {
             let unknown = entry.session.err()?;
-            let said = unknown.message.as_ref().map(|said| format!(": {said}")).unwrap_or_else(String::new);
+            let said = unknown.message.as_ref().map_or_else(String::new, |said| format!(": {said}"));
             Some(format!("{}{said}", unknown.sentence()))
         }
         _ => None,

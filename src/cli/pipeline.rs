@@ -123,13 +123,24 @@ pub(crate) fn conclude(
     }
     match (&results.gate, global.quiet) {
         (Some(gate), true) => out::print(&gate_command::text(gate, true))?,
-        (None, true) => out::print(&format!("score {:.1} to {:.1}\n", results.score.low, results.score.high))?,
+        (None, true) => out::print(&format!("score {}\n", interval(&results)))?,
         (_, false) => {
             out::print(&terminal::terminal(&results, out::width()))?;
             out::say(&format!("written: {}\n", written.join(", ")));
         }
     }
     Ok(results.gate.as_ref().map_or(Exit::Done, gate_command::exit_of))
+}
+
+/// Rounded outwards, so that the text never claims more than is known.
+fn interval(results: &Results) -> String {
+    if results.score.nothing_to_assess {
+        return "none: nothing to assess".to_owned();
+    }
+    let tenths = |value: f64| value * 10.0;
+    let low = (tenths(results.score.low) + 1e-9).floor() / 10.0;
+    let high = (tenths(results.score.high) - 1e-9).ceil() / 10.0;
+    format!("{low:.1} to {:.1}", high.max(low))
 }
 
 /// The results of a run: of its folder, or of the file itself.

@@ -50,8 +50,12 @@ impl SnapshotWriter {
     /// # Errors
     /// The folder holds anything, above all another snapshot; or the disk refuses.
     pub fn create(dir: &Path, plan: &Plan, run_id: &str, as_of: Timestamp) -> Result<Self, SnapshotError> {
-        disk::create_private_dir(dir)?;
         vacant(dir)?;
+        // Reports beside it are made to be handed on; only the snapshot itself is private.
+        if let Some(run) = dir.parent() {
+            fs::create_dir_all(run).map_err(|e| FileError::new("create", run, e))?;
+        }
+        disk::create_private_dir(dir)?;
         let first = JournalEntry::Plan {
             digest: plan.digest(),
             run_id: run_id.to_owned(),

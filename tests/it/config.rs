@@ -114,3 +114,11 @@ fn what_is_not_a_configuration_is_refused_where_it_breaks() {
         assert!(found.len() == 1 && found[0].starts_with(expected), "{text:?}: {found:?}");
     }
 }
+
+#[test]
+fn the_example_in_the_readme_is_valid() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let example = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = config::parse(example, "README.md").unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!((config.exceptions.len(), config.exclude_accounts.len()), (1, 1));
+}

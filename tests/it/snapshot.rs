@@ -132,7 +132,8 @@ fn what_was_altered_fails_verification_by_name() {
 
 #[test]
 fn a_forged_manifest_is_refused() {
-    let cases: [(&str, fn(&mut Manifest), &str); 5] = [
+    type Forgery = fn(&mut Manifest);
+    let cases: [(&str, Forgery, &str); 5] = [
         ("step up", |m| drop(m.files.insert("../secret".into(), "0".repeat(64))), "names \"../secret\""),
         ("root", |m| drop(m.files.insert("/etc/passwd".into(), "0".repeat(64))), "names \"/etc/passwd\""),
         ("plan", |m| m.plan.regions.push(Region::from("eu-west-1")), "another plan"),
