@@ -104,9 +104,11 @@ pub(super) fn account_region(index: &Index, account: &AccountId, region: &Region
     let read = union(index, account, region, |t| management_of(t).map(|m| m.read));
     let write = union(index, account, region, |t| management_of(t).map(|m| m.write));
     let home = Partition::of_region(region).home_region();
-    let global = union(index, account, &home, |t| {
-        all([t.global_service_events.clone(), management_of(t).map(|m| m.read && m.write)])
-    });
+    // Reads and writes may be split over two trails, here as elsewhere.
+    let global = |direction: fn(selectors::Management) -> bool| {
+        union(index, account, &home, |t| all([t.global_service_events.clone(), management_of(t).map(direction)])).truth
+    };
+    let global = all([global(|m| m.read), global(|m| m.write)]);
     let recording: Vec<&Vote<'_>> = read.votes.iter().chain(&write.votes).filter(|v| v.truth == Ok(true)).collect();
     let excluded = recording
         .iter()
@@ -127,7 +129,7 @@ pub(super) fn account_region(index: &Index, account: &AccountId, region: &Region
         read_recorded: read.truth,
         write_recorded: write.truth,
         excluded_sources: excluded,
-        global_recorded: global.truth,
+        global_recorded: global,
         trails: trails.into_iter().collect(),
     }
 }

@@ -488,6 +488,9 @@ impl Estate {
     }
 
     fn probe(&mut self, name: &str, exists: Result<bool, Unknown>) {
+        for lines in self.accounts.values_mut() {
+            lines.retain(|line| !matches!(&line.fact, Fact::BucketProbe(probe) if probe.name == name));
+        }
         let probe = BucketProbe { name: name.into(), exists };
         self.add(PROD, Some(HOME), &format!("arn:aws:s3:::{name}"), "s3:GetBucketLocation", Fact::BucketProbe(probe));
     }
