@@ -14,8 +14,8 @@ use aws_sdk_s3::types::{
 
 use crate::aws::client;
 use crate::inventory::s3::{
-    AccessLogging, Bucket, BucketName, BucketProbe, DefaultRetention, Encryption, LifecycleRule, ObjectLock, ReplicationRule,
-    Versioning,
+    AccessLogging, Bucket, BucketName, BucketProbe, DefaultRetention, Encryption, LifecycleRule, ObjectLock,
+    ReplicationRule, Versioning,
 };
 use crate::inventory::{Fact, Line, Listing, Read};
 use crate::model::ids::{AccountId, Region};
