@@ -144,9 +144,11 @@ fn by_service(actions: BTreeSet<&str>) -> BTreeMap<String, Vec<&str>> {
 
 // ---- Terraform ----
 
-/// A policy document as a Terraform expression: JSON is one, but for interpolation.
+/// A policy document as a Terraform expression: JSON is one, but for interpolation. Keys as `terraform fmt` sets them.
 fn hcl(document: &Value, indent: usize) -> String {
-    indented(&format!("{document:#}").replace("${", "$${").replace("%{", "%%{"), indent)
+    let text = format!("{document:#}").replace("${", "$${").replace("%{", "%%{");
+    let lines: Vec<String> = text.lines().map(|line| line.replacen("\": ", "\" : ", 1)).collect();
+    indented(&lines.join("\n"), indent)
 }
 
 fn indented(text: &str, indent: usize) -> String {
@@ -224,7 +226,7 @@ fn terraform_caller(options: &RoleOptions) -> String {
         r#"# What whoever runs locard needs besides the role in every account.
 
 resource "aws_iam_policy" "locard_caller" {{
-  name   = "locard-caller"
+  name = "locard-caller"
   policy = jsonencode({policy})
 }}
 "#,

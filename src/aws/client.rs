@@ -20,6 +20,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tokio::sync::Semaphore;
 
+use crate::aws::imitation;
 use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
 use crate::model::ids::Region;
@@ -82,8 +83,9 @@ pub(crate) struct Access {
     ledger: Arc<Ledger>,
 }
 
-/// The process's connection pool. Hosts are per service and region, so that accounts share connections.
-pub(crate) fn http_client() -> Result<SharedHttpClient, String> {
+/// The process's connection pool. Hosts are per service and region, so that accounts share connections. `imitated`: it
+/// is not AWS that answers.
+pub(crate) fn http_client(imitated: bool) -> Result<SharedHttpClient, String> {
     let pool = ConnectionPool::builder()
         .idle_timeout(IDLE)
         .proxy_config(ProxyConfig::from_env())
@@ -91,7 +93,8 @@ pub(crate) fn http_client() -> Result<SharedHttpClient, String> {
         .build_https()
         .map_err(|e| format!("cannot set up HTTPS: {e}"))?;
     let client = PooledClient::new(&pool).map_err(|e| format!("cannot set up HTTPS: {e}"))?;
-    Ok(SharedHttpClient::new(client))
+    let client = SharedHttpClient::new(client);
+    Ok(if imitated { imitation::tolerant(client) } else { client })
 }
 
 /// The SDK behaviour this version was tested with; an update of the SDK must not change retries or timeouts.

@@ -4,6 +4,7 @@
 
 pub(crate) mod classify;
 pub(crate) mod client;
+mod imitation;
 pub(crate) mod interceptor;
 pub mod ledger;
 pub(crate) mod session;

@@ -81,7 +81,7 @@ pub(crate) struct Entry {
 ///
 /// The error says what to do; nothing can be audited without an answer.
 pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
-    let http = client::http_client()?;
+    let http = client::http_client(source.endpoint_url.is_some())?;
     let mut loader = aws_config::defaults(client::behavior())
         .http_client(http.clone())
         .app_name(client::app_name())
@@ -161,7 +161,7 @@ impl Caller {
     /// A caller with made-up credentials, whose requests all go to one address and are tried once.
     pub(crate) fn made_up(endpoint_url: String, account: &str) -> Self {
         let limits = Limits { attempts: 1, ..Limits::default() };
-        let http = client::http_client().unwrap_or_else(|e| panic!("{e}"));
+        let http = client::http_client(false).unwrap_or_else(|e| panic!("{e}"));
         let common = Common {
             http,
             limits,

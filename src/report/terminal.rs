@@ -93,7 +93,7 @@ fn tier(view: &View) -> Option<Line> {
         format!("{} to {}", score.tier_low, score.tier_high)
     };
     let mut line = vec![label("Tier"), (BOLD, tier), (PLAIN, format!("  over {}", plural(score.accounts, "account")))];
-    if let Some(lowest) = &score.lowest {
+    if let Some(lowest) = score.lowest.as_ref().filter(|_| score.accounts > 1) {
         let points = lowest.score.as_ref().map(|s| format!(" {s}")).unwrap_or_default();
         line.push((DIM, format!("  lowest {}{points}", account(&lowest.account))));
     }

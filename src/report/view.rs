@@ -373,8 +373,17 @@ fn fix(ctx: &Context<'_>, fix: &FixSuggestion) -> FixView {
         severity: ctx.severity(&fix.check),
         account: ctx.account(&fix.account),
         findings: fix.findings,
-        gain: (fix.gain >= 0.05).then(|| score::decimal(fix.gain)),
+        gain: gain(fix.gain),
         questions: fix.questions.clone(),
+    }
+}
+
+/// Points gained; in a large organization one account moves the mean by hundredths.
+fn gain(points: f64) -> Option<String> {
+    match points {
+        p if p >= 0.95 => Some(score::decimal(p)),
+        p if p >= 0.005 => Some(format!("{p:.2}")),
+        _ => None,
     }
 }
 

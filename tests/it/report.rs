@@ -240,6 +240,7 @@ fn empty_states_are_said_in_words() {
     assert!(!none.contains("class=\"scorebar\""), "no score is drawn where there is none");
     assert!(markdown(&nothing()).contains("nothing to be ready for"));
     let known = html(&known());
+    assert!(known.find("<main") < known.find("One account only"), "limits of the run stand in the main part");
     assert!(known.contains("Nothing failed and nothing is unknown") && known.contains("Account 111122223333"));
     assert!(known.contains("AccessDenied on organizations:ListAccounts"));
     for text in [none, known] {
@@ -1000,7 +1001,7 @@ fn base64_sha256(text: &str) -> String {
         .chunks(6)
         .map(|c| alphabet[(0..6).fold(0, |n, i| n << 1 | usize::from(c.get(i).copied().unwrap_or(0)))])
         .collect();
-    while out.len() % 4 != 0 {
+    while !out.len().is_multiple_of(4) {
         out.push('=');
     }
     out
