@@ -529,8 +529,9 @@ impl Sweep {
             self.progress.begin("evidence", by_account.len());
             let units = by_account.into_iter().map(|(account, readings)| {
                 // Buckets are judged by the trails of their owner, which may not have been selected.
+                let buckets = readings.iter().any(|reading| !reading.buckets.is_empty());
                 let unit = Unit {
-                    trails: census.trails_read.insert(account.clone()),
+                    trails: buckets && census.trails_read.insert(account.clone()),
                     unlocated: unlocated(&census.unlocated, &account, &readings),
                     before: written.contains(&account),
                     account,
@@ -540,8 +541,10 @@ impl Sweep {
                 async move { sweep.reached(unit).await }
             });
             let units: Vec<_> = units.collect();
-            self.each(units.into_iter(), |(account, references)| {
+            self.each(units.into_iter(), |(account, references, told)| {
                 census.references.merge(references);
+                // Buckets were read where they turned out to be, which is not where they were asked for.
+                read.extend(told);
                 written.insert(account);
             })
             .await?;
@@ -550,7 +553,7 @@ impl Sweep {
     }
 
     /// None when the run stopped before the account was complete.
-    async fn reached(&self, unit: Unit) -> Result<Option<(AccountId, References)>, CollectError> {
+    async fn reached(&self, unit: Unit) -> Result<Option<(AccountId, References, Done)>, CollectError> {
         let file = reached_file(&unit.account);
         let lines = tokio::select! {
             biased;
@@ -558,9 +561,11 @@ impl Sweep {
             lines = self.read_reached(&unit) => lines,
         };
         let references = References::of(&lines);
+        let mut told = Done::default();
+        told.mark_lines(&unit.account, &lines);
         let lines = if unit.before { merged(self.read_file(&file).await?, lines) } else { lines };
         self.write(file, lines).await?;
-        Ok(Some((unit.account, references)))
+        Ok(Some((unit.account, references, told)))
     }
 
     async fn read_reached(&self, unit: &Unit) -> Vec<Line> {
@@ -855,6 +860,11 @@ impl Done {
         if *deliveries {
             self.others.insert((account.clone(), region.clone(), "deliveries", String::new()));
         }
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.buckets.extend(other.buckets);
+        self.others.extend(other.others);
     }
 
     /// Marks what the lines of a file tell of.
