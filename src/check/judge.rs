@@ -50,9 +50,9 @@ pub(super) fn undecided(check: &Check, unknown: &[Unknown], reason: String) -> J
     let criteria = check.criteria.iter().map(|criterion| CriterionResult {
         expect: criterion.expect.text.clone(),
         required: match criterion.required {
-            Required::Always => Truth::True,
+            // Whether the check applies at all is not known, so neither is whether this decides.
+            Required::Always | Required::When(_) => Truth::Unknown,
             Required::Never => Truth::False,
-            Required::When(_) => Truth::Unknown,
         },
         status: Truth::Unknown,
         points: criterion.points,

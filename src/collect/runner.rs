@@ -165,6 +165,7 @@ impl Collection {
             accounts: self.options.accounts.clone(),
             organizational_units: self.options.organizational_units.clone(),
             regions: self.options.regions.clone(),
+            skip_regions: self.options.skip_regions.clone(),
             operations,
             ai_lookback_days: self.options.lookback_days,
             max_described_jobs: self.options.max_described_jobs,

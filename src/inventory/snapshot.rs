@@ -24,6 +24,8 @@ pub struct Plan {
     pub organizational_units: Vec<String>,
     /// `--region`, as given; empty = all enabled.
     pub regions: Vec<Region>,
+    /// Regions where nothing is asked, by the configuration.
+    pub skip_regions: Vec<Region>,
     /// Calls the run makes, sorted.
     pub operations: Vec<String>,
     /// How far back finished jobs count, and how many of a kind are described per account and region.
@@ -40,7 +42,10 @@ impl Plan {
 
     /// Whether the run was told to leave something out.
     pub fn filtered(&self) -> bool {
-        !(self.accounts.is_empty() && self.organizational_units.is_empty() && self.regions.is_empty())
+        !(self.accounts.is_empty()
+            && self.organizational_units.is_empty()
+            && self.regions.is_empty()
+            && self.skip_regions.is_empty())
     }
 }
 

@@ -116,7 +116,7 @@ const DISCOVERIES: &[Discovery] = &[
         kinds: &["ai_bucket"],
         subjects: &[TrainingBucket],
     },
-    Discovery { call: "bedrock-agent:ListFlows", workload: WorkloadKind::Flow, kinds: &[], subjects: &[] },
+    Discovery { call: "bedrock-agent:ListFlows", workload: WorkloadKind::Flow, kinds: &["ai_bucket"], subjects: &[] },
 ];
 
 /// Data sources are found through knowledge bases; a failed list of them leaves the same open as describing one.

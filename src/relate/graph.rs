@@ -320,7 +320,7 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
     let view = BedrockView {
         region: region.clone(),
         in_use: in_use.clone(),
-        in_use_window: Some("the last two weeks of metrics, configured logging or any Bedrock resource".to_owned()),
+        in_use_window: Some("about two weeks ago, as far back as CloudWatch lists metrics".to_owned()),
         logging: logging.clone().map(|l| logging_view(index, id, region, &l)),
         modalities: metrics.clone().map(|m| modalities::of_models(&m.invoked_models)),
         delivery_succeeded: delivered("Success"),
@@ -354,10 +354,12 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
                 certain: true,
                 since: None,
             };
-            if let Some(sink) = &logging.s3 {
+            // What is known to be gone keeps nothing, however long it would.
+            if let Some(sink) = logging.s3.as_ref().filter(|s| index.bucket_exists(&s.bucket) != Ok(false)) {
                 sinks.push(with(vec![index.bucket_id(&sink.bucket)]));
             }
-            if let Some(sink) = &logging.cloudwatch {
+            let group_exists = |name: &str| groups::exists(index, id, region, name) != Ok(false);
+            if let Some(sink) = logging.cloudwatch.as_ref().filter(|s| group_exists(&s.log_group)) {
                 let mut kept = vec![names::log_group(&index.partition, region, id, &sink.log_group)];
                 kept.extend(sink.large_bodies_s3.iter().map(|s| index.bucket_id(&s.bucket)));
                 sinks.push(with(kept));

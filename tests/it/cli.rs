@@ -45,6 +45,7 @@ fn run_folder() -> tempfile::TempDir {
         accounts: Vec::new(),
         organizational_units: Vec::new(),
         regions: Vec::new(),
+        skip_regions: Vec::new(),
         operations: Vec::new(),
         ai_lookback_days: 365,
         max_described_jobs: 500,

@@ -26,6 +26,7 @@ fn plan() -> Plan {
         accounts: Vec::new(),
         organizational_units: Vec::new(),
         regions: Vec::new(),
+        skip_regions: Vec::new(),
         operations: vec!["kms:DescribeKey".to_owned()],
         ai_lookback_days: 365,
         max_described_jobs: 500,
