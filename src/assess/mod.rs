@@ -220,6 +220,8 @@ fn account_result(
             (reason, None) => reason,
         },
         has_ai: match judged.map(|j| &j.graph.has_ai) {
+            // Nothing runs in a closed account.
+            _ if !is_active(account) => Truth::False,
             Some(Ok(true)) => Truth::True,
             Some(Ok(false)) => Truth::False,
             Some(Err(_)) | None => Truth::Unknown,

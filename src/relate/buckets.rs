@@ -325,6 +325,21 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
     }
 }
 
+/// How long objects of a prefix live in a bucket, and the days of its default retention; none = for ever, no lock.
+pub(super) fn kept(index: &Index, name: &str, prefix: &str) -> (Observed<i64>, Observed<i64>) {
+    match index.bucket(name) {
+        Ok(seen) => {
+            let lock = seen.fact.object_lock.get().map(|l| l.and_then(|l| l.default_retention.as_ref()));
+            let prefixes = BTreeSet::from([prefix]);
+            (
+                days(retention(index, &seen.fact, &prefixes)),
+                Observed::from_told(lock.map(|l| l.map(|l| i64::from(l.days)))),
+            )
+        }
+        Err(unknown) => (Observed::Unknown(unknown.clone()), Observed::Unknown(unknown)),
+    }
+}
+
 fn versioned(bucket: &Bucket) -> Told<bool> {
     Ok(bucket.versioning.get()?.is_some_and(|v| v.status == "Enabled"))
 }

@@ -4,10 +4,11 @@ use crate::finding::Source;
 use crate::inventory::logs::LogGroup;
 use crate::inventory::not_collected;
 use crate::model::ids::{AccountId, Region};
-use crate::model::observed::{Observed, Told};
+use crate::model::observed::{Observed, Told, Unknown, Why};
 
+use super::buckets;
 use super::index::{Index, Seen};
-use super::kinds::{LogGroupSink, LogGroupView};
+use super::kinds::{BucketCopy, LogGroupSink, LogGroupView};
 
 fn seen<'a>(index: &'a Index, account: &AccountId, region: &Region, name: &str) -> Told<&'a Seen<LogGroup>> {
     index
@@ -31,6 +32,7 @@ pub(super) fn sink(index: &Index, account: &AccountId, region: &Region, name: &s
 
 /// A group as the holder of one source.
 pub(super) fn view(index: &Index, account: &AccountId, region: &Region, name: &str, source: Source) -> LogGroupView {
+    let copy = if source == Source::ModelInvocations { index.bucket_beside(account, region, name) } else { None };
     let found = seen(index, account, region, name);
     let settings = found.clone().and_then(|s| s.fact.settings.clone());
     LogGroupView {
@@ -47,10 +49,27 @@ pub(super) fn view(index: &Index, account: &AccountId, region: &Region, name: &s
         },
         // An answer without the field is from before the feature: protection was not switched on.
         deletion_protection: settings.clone().map(|s| s.is_some_and(|s| s.deletion_protection == Some(true))),
-        subscribed: found.clone().and_then(|s| s.fact.subscriptions.clone()).map(|list| !list.is_empty()),
+        subscribed: found.clone().and_then(|s| subscribed(&s.fact.subscriptions, account, region)),
+        bucket_copy: Observed::from_option(copy.filter(|s| index.bucket_exists(&s.bucket) != Ok(false)).map(|sink| {
+            let held = buckets::kept(index, &sink.bucket, &sink.prefix);
+            BucketCopy { bucket: sink.bucket.clone(), retention_days: held.0, lock_days: held.1 }
+        })),
         key_usable: match &settings {
             Ok(settings) => index.key_usable(account, region, settings.as_ref().and_then(|s| s.kms_key.as_deref())),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
     }
+}
+
+/// Whether a subscription copies every event to a place that keeps it. A function keeps nothing; where a stream or a
+/// destination of another account ends is not followed, so that is unknown and never taken for a copy.
+fn subscribed(destinations: &Told<Vec<String>>, account: &AccountId, region: &Region) -> Told<bool> {
+    let destinations = destinations.as_ref().map_err(Clone::clone)?;
+    if destinations.iter().all(|arn| arn.contains(":lambda:")) {
+        return Ok(false);
+    }
+    Err(Unknown::new("logs:DescribeSubscriptionFilters", Why::Undecidable)
+        .in_account(account)
+        .in_region(region)
+        .saying("where its subscription ends is not followed"))
 }

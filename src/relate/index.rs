@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Evidence, Source};
-use crate::inventory::bedrock::BedrockRegion;
+use crate::inventory::bedrock::{BedrockRegion, S3Sink};
 use crate::inventory::cloudtrail::Trail;
 use crate::inventory::ec2::{FlowLog, Subnet};
 use crate::inventory::kms::KeyState;
@@ -119,6 +119,8 @@ pub struct Index {
     pub(crate) held: BTreeMap<String, BTreeSet<Held>>,
     /// Evidence by log group.
     pub(crate) held_groups: BTreeMap<(AccountId, Region, String), BTreeSet<Held>>,
+    /// Buckets that Bedrock writes the same records to as to a log group, by the group.
+    beside: BTreeMap<(AccountId, Region, String), S3Sink>,
     /// Buckets that receive server access logs of any reached bucket.
     pub(crate) access_log_targets: BTreeSet<String>,
     subnet_uses: BTreeMap<(AccountId, Region, String), BTreeSet<String>>,
@@ -153,6 +155,7 @@ impl Index {
             uses: BTreeMap::new(),
             held: BTreeMap::new(),
             held_groups: BTreeMap::new(),
+            beside: BTreeMap::new(),
             access_log_targets: BTreeSet::new(),
             subnet_uses: BTreeMap::new(),
         };
@@ -314,6 +317,9 @@ impl Index {
             self.uses.entry(sink.bucket.clone()).or_default().insert(one);
         }
         if let Some(sink) = &logging.cloudwatch {
+            if let Some(bucket) = &logging.s3 {
+                self.beside.insert((account.clone(), region.clone(), sink.log_group.clone()), bucket.clone());
+            }
             self.hold_group((account, region, &sink.log_group), Source::ModelInvocations, account, chain);
         }
     }
@@ -490,6 +496,11 @@ impl Index {
             },
             Owner::Nobody | Owner::Aws => not_collected("s3:GetBucketVersioning"),
         })
+    }
+
+    /// The bucket that receives the same model invocations as a log group.
+    pub(crate) fn bucket_beside(&self, account: &AccountId, region: &Region, group: &str) -> Option<&S3Sink> {
+        self.beside.get(&(account.clone(), region.clone(), group.to_owned()))
     }
 
     /// Whether a bucket exists, as far as can be told.

@@ -392,6 +392,18 @@ record! {
 }
 
 record! {
+    /// A bucket that holds the same records.
+    pub struct BucketCopy {
+        /// Bucket name.
+        bucket: String,
+        /// Days an object lives there; null = for ever.
+        retention_days: Observed<i64>,
+        /// Days of the default retention of Object Lock; null = no default retention.
+        lock_days: Observed<i64>,
+    }
+}
+
+record! {
     /// A log group evidence lands in, as the holder of one source.
     pub struct LogGroupView {
         /// Log group name.
@@ -404,8 +416,10 @@ record! {
         retention_days: Observed<i64>,
         /// Deletion protection is on.
         deletion_protection: Told<bool>,
-        /// A subscription sends every event on to a stream or bucket.
+        /// A subscription keeps a copy of every event; unknown where its end is not followed.
         subscribed: Told<bool>,
+        /// A bucket that receives every record too, as Bedrock can; null = none.
+        bucket_copy: Observed<BucketCopy>,
         /// The key it is encrypted with is enabled; null = no customer key.
         key_usable: Observed<bool>,
     }

@@ -185,6 +185,7 @@ fn log_group() -> LogGroupView {
         retention_days: Observed::Known(90),
         deletion_protection: Ok(false),
         subscribed: Err(Unknown::new("logs:DescribeSubscriptionFilters", Why::Denied)),
+        bucket_copy: Observed::Absent,
         key_usable: Observed::Unknown(Unknown::new("kms:DescribeKey", Why::Denied)),
     }
 }

@@ -143,6 +143,10 @@ impl Moto {
     /// `locard audit` into a folder of this name, which must succeed.
     pub(super) fn audit(&self, name: &str, args: &[&str]) -> Audit {
         let folder = self.folder.join(name);
+        // Runs are never overwritten, and one of an earlier test run may be there.
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
         let url = self.url();
         let mut all = vec!["audit", "--endpoint-url", &url, "--out", folder.to_str().unwrap()];
         all.extend(args);
