@@ -404,6 +404,9 @@ pub struct RegionCoverage {
 #[serde(deny_unknown_fields)]
 pub struct OpenPopulation {
     pub kind: String,
+    /// For holders of evidence, of which source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     pub account: AccountId,
     pub region: Option<Region>,
     pub unknown: Unknown,

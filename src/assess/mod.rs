@@ -112,13 +112,15 @@ pub fn assess<E: Send>(
         .flat_map(|j| &j.graph.open)
         .map(|open| OpenPopulation {
             kind: open.kind.to_owned(),
+            source: open.source,
             account: open.account.clone(),
             region: open.region.clone(),
             unknown: open.unknown.clone(),
         })
         .collect();
     populations.sort_by(|a, b| {
-        (&a.account, &a.region, &a.kind, &a.unknown).cmp(&(&b.account, &b.region, &b.kind, &b.unknown))
+        (&a.account, &a.region, &a.kind, a.source, &a.unknown)
+            .cmp(&(&b.account, &b.region, &b.kind, b.source, &b.unknown))
     });
     let (denied, failed) = failures.split();
     Ok(Results {

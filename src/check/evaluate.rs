@@ -8,7 +8,7 @@ use super::expr::{Env, Root, requirements_value};
 use super::judge::{self, Judgement};
 use super::spec::{Check, CheckSet};
 use crate::config::Requirements;
-use crate::finding::{Evidence, Finding, Status, finding_id};
+use crate::finding::{Evidence, Finding, Source, Status, finding_id};
 use crate::model::ids::{AccountId, Partition, Region, ResourceId};
 use crate::model::observed::Unknown;
 use crate::model::value::Value;
@@ -47,7 +47,8 @@ pub fn evaluate(checks: &CheckSet, graph: &AccountGraph, requirements: &Requirem
         }
     }
     for (place, unknown) in fold(&graph.open) {
-        for check in by_kind.get(place.kind).into_iter().flatten() {
+        let checks = by_kind.get(place.kind).into_iter().flatten();
+        for check in checks.filter(|check| !check.kind.carrier || place.source == Some(check.source)) {
             judged.findings.push(open(check, &place, &unknown, partition));
         }
     }
@@ -60,7 +61,12 @@ fn found(check: &Check, resource: &Resource, env: &Env<'_>, judgement: Judgement
     if let Some(first) = evidence.first_mut() {
         first.facts.extend(facts(&check.looked_at, env));
     }
-    let place = Place { kind: resource.kind, account: &resource.account, region: resource.region.as_ref() };
+    let place = Place {
+        kind: resource.kind,
+        source: resource.source,
+        account: &resource.account,
+        region: resource.region.as_ref(),
+    };
     Finding {
         counts_for: resource.counts_for.clone(),
         ai_path: resource.ai_path.clone(),
@@ -73,6 +79,7 @@ fn found(check: &Check, resource: &Resource, env: &Env<'_>, judgement: Judgement
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'g> {
     kind: &'static str,
+    source: Option<Source>,
     account: &'g AccountId,
     region: Option<&'g Region>,
 }
@@ -81,7 +88,8 @@ struct Place<'g> {
 fn fold(open: &[Open]) -> BTreeMap<Place<'_>, Vec<Unknown>> {
     let mut folded: BTreeMap<Place<'_>, Vec<Unknown>> = BTreeMap::new();
     for open in open {
-        let place = Place { kind: open.kind, account: &open.account, region: open.region.as_ref() };
+        let Open { kind, source, account, region, .. } = open;
+        let place = Place { kind, source: *source, account, region: region.as_ref() };
         let unknown = folded.entry(place).or_default();
         if !unknown.contains(&open.unknown) {
             unknown.push(open.unknown.clone());

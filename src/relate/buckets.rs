@@ -204,6 +204,13 @@ fn deliveries(index: &Index, name: &str) -> Told<Vec<String>> {
         .collect())
 }
 
+/// What keeps it from being known where access logs of a bucket go.
+pub(super) fn access_unknown(index: &Index, name: &str) -> Vec<Unknown> {
+    let logging = index.bucket(name).and_then(|seen| seen.fact.access_logging.get().map(|_| ()));
+    let nobodys = matches!(index.owner(name), Owner::Nobody | Owner::Aws);
+    [logging.err(), deliveries(index, name).err()].into_iter().flatten().filter(|_| !nobodys).collect()
+}
+
 /// Alternatives that carry object access of a bucket: access logs, vended deliveries, or data events.
 pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use>) -> Vec<Alternative> {
     let own = Carrier { resource: index.bucket_id(name), judged_as: Source::ObjectAccess, certain: true };

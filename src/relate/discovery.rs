@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::finding::Source;
 use crate::inventory::bedrock::BedrockRegion;
 use crate::inventory::workload::{Workload, WorkloadKind};
 use crate::inventory::{AccountFacts, Fact, Listing, not_collected};
-use crate::model::ids::Region;
+use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
 use super::index::shows_bedrock_use;
 use super::kleene;
+use super::names;
 use super::subject::{Open, SubjectKind};
 
 /// A list call that finds workloads, and what it leaves open when it fails.
@@ -249,83 +251,128 @@ pub(crate) fn trails_listed(facts: &AccountFacts) -> Told<()> {
 }
 
 /// What could not be seen of an account's workloads.
-pub(crate) fn open(facts: &AccountFacts) -> Vec<Open> {
-    let account = &facts.account;
-    let whole = |unknown: Unknown| {
-        ALL_KINDS
-            .iter()
-            .map(|kind| Open {
-                kind,
-                subjects: ALL_SUBJECTS.to_vec(),
-                account: account.clone(),
-                region: None,
-                unknown: unknown.clone(),
-            })
-            .collect()
-    };
+pub(crate) fn open(facts: &AccountFacts) -> Gaps {
+    let mut gaps = Gaps { account: facts.account.clone(), open: Vec::new() };
     // An account that was not entered opens no populations: as a whole it scores 0 to 100, and coverage counts it.
-    let Ok(entry) = facts.entry() else { return Vec::new() };
+    let Ok(entry) = facts.entry() else { return gaps };
     if entry.session.is_err() || !entry.workloads {
-        return Vec::new();
+        return gaps;
     }
-    let mut open: Vec<Open> = Vec::new();
     if let Err(unknown) = &entry.enabled_regions {
-        open.extend::<Vec<Open>>(whole(unknown.clone()));
+        gaps.add(ALL_KINDS, ALL_SUBJECTS, None, unknown);
     }
     let found = found(facts);
     for region in &found.regions {
-        let mut add = |kinds: &[&'static str], subjects: &[SubjectKind], unknown: Unknown| {
-            for kind in kinds {
-                let (account, region) = (account.clone(), Some(region.clone()));
-                open.push(Open { kind, subjects: subjects.to_vec(), account, region, unknown: unknown.clone() });
-            }
-        };
         for discovery in DISCOVERIES.iter().chain([&DATA_SOURCES]) {
-            let listing = found.listings.get(&(discovery.call, Some(region)));
-            match listing.map(|l| (&l.count, l.capped)) {
-                Some((Err(unknown), _)) => add(discovery.kinds, discovery.subjects, unknown.clone()),
-                Some((Ok(_), capped)) if capped > 0 => {
-                    let unknown = Unknown::new(discovery.call, Why::Capped)
-                        .in_account(account)
-                        .in_region(region)
-                        .saying(format!("{capped} older ones were not described"));
-                    add(discovery.kinds, discovery.subjects, unknown);
-                }
-                Some(_) => {}
-                // Data sources are only asked for where knowledge bases are.
-                None if discovery.workload == WorkloadKind::DataSource => {}
-                None => {
-                    let unknown = not_collected(discovery.call).in_account(account).in_region(region);
-                    add(discovery.kinds, discovery.subjects, unknown);
-                }
-            }
-            // A workload that is listed and cannot be described hides the buckets and networks it uses.
-            let undescribed = found.workloads.iter().filter(|(at, _, w)| *at == region && w.kind == discovery.workload);
-            for (_, _, workload) in undescribed {
-                let hidden = |kind: &str| discovery.kinds.iter().copied().find(|k| *k == kind);
-                let subjects: Vec<SubjectKind> =
-                    discovery.subjects.iter().copied().filter(|s| *s != Endpoint).collect();
-                let (networks, buckets): (Vec<SubjectKind>, Vec<SubjectKind>) =
-                    subjects.into_iter().partition(|s| *s == Network);
-                if let (Err(unknown), Some(kind)) = (&workload.uses, hidden("ai_bucket")) {
-                    add(&[kind], &buckets, unknown.clone());
-                }
-                if let (Err(unknown), Some(kind)) = (&workload.placement, hidden("ai_vpc")) {
-                    add(&[kind], &networks, unknown.clone());
-                }
-            }
+            listed(&mut gaps, discovery, facts, &found, region);
+            described(&mut gaps, discovery, &found, region);
+        }
+        if let Some(Observed::Unknown(unknown)) = found.bedrock.get(region).map(|state| &state.logging) {
+            gaps.add(&["ai_bucket"], &[], Some(region), unknown);
+            gaps.add_carriers(Source::ModelInvocations, Some(region), unknown);
         }
         if let Err(unknown) = bedrock_in_use(facts, &found, region) {
-            add(&["bedrock_use"], &[SubjectKind::BedrockRegion], unknown);
+            gaps.add(&["bedrock_use"], &[SubjectKind::BedrockRegion], Some(region), &unknown);
         }
         if let Err(unknown) = mantle_in_use(facts, &found, region) {
-            add(&["mantle_use"], &[SubjectKind::Mantle], unknown);
+            gaps.add(&["mantle_use"], &[SubjectKind::Mantle], Some(region), &unknown);
         }
         if let Err(unknown) = found.listing(facts, "cloudtrail:DescribeTrails", region) {
-            add(&["trail"], &[], unknown);
+            gaps.add(&["trail"], &[], Some(region), &unknown);
         }
     }
-    open.sort_by(|a, b| (a.kind, &a.region, &a.unknown).cmp(&(b.kind, &b.region, &b.unknown)));
-    open.dedup();
-    open
+    gaps
+}
+
+/// What a list that failed, or was cut short, leaves open.
+fn listed(gaps: &mut Gaps, discovery: &Discovery, facts: &AccountFacts, found: &Found<'_>, region: &Region) {
+    let unknown = match found.listings.get(&(discovery.call, Some(region))).map(|l| (&l.count, l.capped)) {
+        Some((Err(unknown), _)) => unknown.clone(),
+        Some((Ok(_), 0)) => return,
+        Some((Ok(_), capped)) => Unknown::new(discovery.call, Why::Capped)
+            .in_account(&facts.account)
+            .in_region(region)
+            .saying(format!("{capped} older ones were not described")),
+        // Data sources are only asked for where knowledge bases are.
+        None if discovery.workload == WorkloadKind::DataSource => return,
+        None => not_collected(discovery.call).in_account(&facts.account).in_region(region),
+    };
+    gaps.add(discovery.kinds, discovery.subjects, Some(region), &unknown);
+    if names::sagemaker_group(discovery.workload, "").is_some() {
+        gaps.add_kind("log_group", Some(Source::ServiceLogs), &[], Some(region), &unknown);
+    }
+}
+
+/// What workloads hide that are listed and could not be described: the buckets and networks they use.
+fn described(gaps: &mut Gaps, discovery: &Discovery, found: &Found<'_>, region: &Region) {
+    let buckets: Vec<SubjectKind> =
+        discovery.subjects.iter().copied().filter(|s| matches!(s, TrainingBucket | ArtifactBucket)).collect();
+    for (_, _, workload) in found.workloads.iter().filter(|(at, _, w)| *at == region && w.kind == discovery.workload) {
+        if let (Err(unknown), true) = (&workload.uses, discovery.kinds.contains(&"ai_bucket")) {
+            gaps.add(&["ai_bucket"], &buckets, Some(region), unknown);
+            if workload.kind == WorkloadKind::Endpoint {
+                gaps.add_carriers(Source::InferenceCapture, Some(region), unknown);
+            }
+        }
+        if let (Err(unknown), true) = (&workload.placement, discovery.kinds.contains(&"ai_vpc")) {
+            gaps.add(&["ai_vpc"], &[Network], Some(region), unknown);
+        }
+    }
+}
+
+/// Open populations of one account, as they are found.
+#[derive(Debug)]
+pub(crate) struct Gaps {
+    account: AccountId,
+    open: Vec<Open>,
+}
+
+impl Gaps {
+    /// Opens kinds, and what evidence of them would land in.
+    pub(crate) fn add(
+        &mut self,
+        kinds: &[&'static str],
+        subjects: &[SubjectKind],
+        region: Option<&Region>,
+        unknown: &Unknown,
+    ) {
+        for kind in kinds {
+            self.add_kind(kind, None, subjects, region, unknown);
+            let source = match *kind {
+                "trail" => Source::ApiActivity,
+                "endpoint" => Source::InferenceCapture,
+                "ai_bucket" => Source::ObjectAccess,
+                "ai_vpc" => Source::NetworkFlows,
+                _ => continue,
+            };
+            self.add_carriers(source, region, unknown);
+        }
+    }
+
+    /// Opens the buckets and log groups that hold a source.
+    pub(crate) fn add_carriers(&mut self, source: Source, region: Option<&Region>, unknown: &Unknown) {
+        for kind in ["evidence_bucket", "log_group"] {
+            self.add_kind(kind, Some(source), &[], region, unknown);
+        }
+    }
+
+    fn add_kind(
+        &mut self,
+        kind: &'static str,
+        source: Option<Source>,
+        subjects: &[SubjectKind],
+        region: Option<&Region>,
+        unknown: &Unknown,
+    ) {
+        let (account, region) = (self.account.clone(), region.cloned());
+        self.open.push(Open { kind, source, subjects: subjects.to_vec(), account, region, unknown: unknown.clone() });
+    }
+
+    /// Sorted, each once.
+    pub(crate) fn into_open(mut self) -> Vec<Open> {
+        let key = |o: &Open| (o.kind, o.source, o.region.clone(), o.unknown.clone(), o.subjects.clone());
+        self.open.sort_by_cached_key(key);
+        self.open.dedup();
+        self.open
+    }
 }

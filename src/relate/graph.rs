@@ -11,15 +11,13 @@ use crate::model::ids::{AccountId, Region, ResourceId};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 use crate::model::value::{Judged, Value};
 
-use super::discovery::{self, Found};
+use super::discovery::{self, Found, Gaps};
 use super::index::{Held, Index, Owner, Use, UseRole};
 use super::kinds::{
     AccountView, BedrockView, CaptureView, DataEventType, EndpointView, InvocationLoggingView, NotebookView,
 };
 use super::kleene::{all, possible};
-use super::subject::{
-    AccountGraph, Alternative, Carriage, Carrier, MAX_PATHS, Open, Part, Resource, Subject, SubjectKind,
-};
+use super::subject::{AccountGraph, Alternative, Carriage, Carrier, MAX_PATHS, Part, Resource, Subject, SubjectKind};
 use super::trails::DataEvents;
 use super::{buckets, groups, location, modalities, names, network, trails};
 
@@ -33,13 +31,14 @@ pub fn account(index: &Index, facts: &AccountFacts) -> AccountGraph {
     let has_ai = index.has_ai(id);
     let name = index.accounts.get(id).and_then(|meta| meta.name.clone());
     let view = AccountView { id: id.clone(), name, has_ai: has_ai.clone() }.value();
+    let mut gaps = discovery::open(facts);
     let mut graph = AccountGraph {
         account: id.clone(),
         view: view.clone(),
         has_ai: has_ai.clone(),
         resources: Vec::new(),
         subjects: Vec::new(),
-        open: discovery::open(facts),
+        open: Vec::new(),
     };
     let entered = facts.entry().is_ok_and(|entry| entry.session.is_ok());
     if entered {
@@ -48,12 +47,13 @@ pub fn account(index: &Index, facts: &AccountFacts) -> AccountGraph {
         graph.resources.push(own);
         regions(index, facts, &mut graph);
         workloads(index, facts, &found, &mut graph);
-        networks(index, facts, &found, &mut graph);
+        networks(index, facts, &found, &mut graph, &mut gaps);
     }
     add_trails(index, id, &mut graph);
-    ai_buckets(index, id, &mut graph);
+    ai_buckets(index, id, &mut graph, &mut gaps);
     evidence_buckets(index, id, &mut graph);
     log_groups(index, id, &mut graph);
+    graph.open = gaps.into_open();
     graph.resources.sort_by(|a, b| (a.kind, &a.region, &a.id, a.source).cmp(&(b.kind, &b.region, &b.id, b.source)));
     graph.subjects.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
     graph
@@ -158,7 +158,7 @@ fn belongs<'a>(index: &Index, bucket: &str, id: &AccountId, users: impl IntoIter
     }
 }
 
-fn ai_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
+fn ai_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph, gaps: &mut Gaps) {
     for (name, uses) in &index.uses {
         let users: BTreeSet<&AccountId> = uses.iter().map(|u| &u.account).collect();
         let roles: BTreeSet<UseRole> = uses.iter().filter(|u| u.account == *id).map(|u| u.role).collect();
@@ -173,6 +173,9 @@ fn ai_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
             continue;
         }
         let region = buckets::region_of(index, name);
+        for unknown in buckets::access_unknown(index, name) {
+            gaps.add_carriers(Source::ObjectAccess, region.as_ref(), &unknown);
+        }
         let value = buckets::ai_view(index, name, uses).value();
         let mut resource = node("ai_bucket", index.bucket_id(name), id, region.as_ref(), value);
         resource.counts_for = users.into_iter().cloned().collect();
@@ -586,7 +589,7 @@ fn capture_view(index: &Index, id: &AccountId, region: &Region, state: &Endpoint
     }
 }
 
-fn networks(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph) {
+fn networks(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
     let id = &facts.account;
     for region in &found.regions {
         for ((_, _, subnet), _) in index.subnet_uses_of(id, region) {
@@ -596,16 +599,14 @@ fn networks(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut 
                 .map(|seen| seen.fact.place.clone())
                 .unwrap_or_else(|| Err(not_collected("ec2:DescribeSubnets").in_account(id).in_region(region)));
             if let Err(unknown) = place {
-                graph.open.push(Open {
-                    kind: "ai_vpc",
-                    subjects: vec![SubjectKind::Network],
-                    account: id.clone(),
-                    region: Some(region.clone()),
-                    unknown,
-                });
+                gaps.add(&["ai_vpc"], &[SubjectKind::Network], Some(region), &unknown);
             }
         }
-        for (vpc, subnets) in index.ai_vpcs(id, region) {
+        let vpcs = index.ai_vpcs(id, region);
+        if let (false, Err(unknown)) = (vpcs.is_empty(), network::listed(index, id, region)) {
+            gaps.add_carriers(Source::NetworkFlows, Some(region), &unknown);
+        }
+        for (vpc, subnets) in vpcs {
             let resource_id = names::vpc(&index.partition, region, id, &vpc);
             let view = network::view(index, id, region, &vpc, &subnets);
             let mut resource = node("ai_vpc", resource_id.clone(), id, Some(region), view.value());
@@ -634,8 +635,6 @@ fn networks(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut 
             graph.subjects.push(network_subject(id, region, names::aws_vpc(id, region), carriage));
         }
     }
-    graph.open.sort_by(|a, b| (a.kind, &a.region, &a.unknown).cmp(&(b.kind, &b.region, &b.unknown)));
-    graph.open.dedup();
 }
 
 fn network_subject(id: &AccountId, region: &Region, resource: ResourceId, carriage: Carriage) -> Subject {

@@ -124,6 +124,13 @@ pub(super) fn logs_of<'a>(
         .collect()
 }
 
+/// Whether the flow logs of a place are all known.
+pub(super) fn listed(index: &Index, account: &AccountId, region: &Region) -> Told<()> {
+    let place = (account.clone(), region.clone());
+    let unasked = || Err(not_collected(CALL).in_account(account).in_region(region));
+    index.flow_logs_listed.get(&place).cloned().unwrap_or_else(unasked)
+}
+
 /// A VPC as checks see it.
 pub(super) fn view(
     index: &Index,
@@ -132,12 +139,7 @@ pub(super) fn view(
     vpc: &str,
     subnets: &BTreeSet<String>,
 ) -> AiVpc {
-    let place = (account.clone(), region.clone());
-    let listed = index
-        .flow_logs_listed
-        .get(&place)
-        .cloned()
-        .unwrap_or_else(|| Err(not_collected(CALL).in_account(account).in_region(region)));
+    let listed = listed(index, account, region);
     let logs = logs_of(index, account, region, vpc, subnets);
     let list = subnets
         .iter()

@@ -105,6 +105,8 @@ pub struct Carrier {
 pub struct Open {
     /// Kind as in `kinds`: each check on it gets one unknown finding.
     pub kind: &'static str,
+    /// For carrier kinds, the source whose checks are meant.
+    pub source: Option<Source>,
     /// Questions asked of these are between 0 and 1 for the account.
     pub subjects: Vec<SubjectKind>,
     pub account: AccountId,

@@ -387,6 +387,7 @@ fn a_criterion_of_unknown_requirement_never_fails_and_passes_only_if_met() {
 #[test]
 fn an_open_population_gives_each_check_one_unknown_finding() {
     let open = |region: Option<&str>, call: &str| Open {
+        source: None,
         kind: "bedrock_region",
         subjects: Vec::new(),
         account: "111122223333".into(),

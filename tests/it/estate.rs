@@ -794,7 +794,9 @@ fn flow_logs_must_cover_the_subnets_in_use() {
     let gaps = gaps_of(|e| e.edit_group("/flows", |g| g.settings = Ok(None)));
     assert!(gaps.contains(&"fail flow-logs-undelivered vpc-1".to_owned()), "{gaps:#?}");
     let gaps = gaps_of(|e| e.edit_listing("ec2:DescribeFlowLogs", |l| l.count = Err(denied("ec2:DescribeFlowLogs"))));
-    assert_eq!(gaps, Vec::<String>::new(), "what was seen before the denial suffices");
+    assert!(!gaps.iter().any(|g| g.ends_with("vpc-1")), "what was seen before the denial suffices: {gaps:#?}");
+    assert!(gaps.contains(&"unknown flow-log-group-short-lived us-east-1".to_owned()), "more may exist: {gaps:#?}");
+    assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
     let gaps = gaps_of(|e| {
         e.edit_listing("ec2:DescribeFlowLogs", |l| l.count = Err(denied("ec2:DescribeFlowLogs")));
         e.edit_flow(|l| l.active = Ok(false));

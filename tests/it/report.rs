@@ -859,6 +859,7 @@ fn coverage() -> Coverage {
         }],
         populations: vec![OpenPopulation {
             kind: "endpoint".to_owned(),
+            source: None,
             account: AccountId::from(DEV),
             region: Some(Region::from("eu-west-1")),
             unknown: Unknown::new("sagemaker:ListEndpoints", Why::Throttled).in_account(&AccountId::from(DEV)),

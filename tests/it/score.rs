@@ -338,7 +338,14 @@ fn everything_denied() {
     let denied = Unknown::new("sagemaker:ListEndpoints", Why::Denied).in_account(&A.into());
     let scp = Unknown::new("bedrock:ListGuardrails", Why::DeniedByScp).in_account(&A.into());
     for (unknown, kind) in [(denied, SubjectKind::Endpoint), (scp, SubjectKind::BedrockRegion)] {
-        world.accounts[0].open.push(Open { kind: "x", subjects: vec![kind], account: A.into(), region: None, unknown });
+        world.accounts[0].open.push(Open {
+            source: None,
+            kind: "x",
+            subjects: vec![kind],
+            account: A.into(),
+            region: None,
+            unknown,
+        });
     }
     let scored = world.score();
 
@@ -558,6 +565,7 @@ fn an_open_population_spares_what_was_not_asked_of_it() {
     world.account(A).subject(SubjectKind::Account, A, &[api_activity(&["r"])]);
     let unknown = Unknown::new("sagemaker:ListTrainingJobs", Why::Throttled);
     let open = Open {
+        source: None,
         kind: "ai_bucket",
         subjects: vec![SubjectKind::TrainingBucket],
         account: A.into(),
@@ -836,7 +844,14 @@ fn random_world(tape: &mut Tape) -> World {
         if tape.chance(unknown) {
             let subjects = vec![tape.pick(&KINDS)];
             let unknown = Unknown::new("sagemaker:ListEndpoints", Why::Denied);
-            world.accounts[at].open.push(Open { kind: "x", subjects, account: id.into(), region: None, unknown });
+            world.accounts[at].open.push(Open {
+                source: None,
+                kind: "x",
+                subjects,
+                account: id.into(),
+                region: None,
+                unknown,
+            });
         }
     }
     if tape.chance(unknown / 3) {
