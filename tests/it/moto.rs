@@ -17,7 +17,7 @@ use locard::model::observed::Why;
 use locard::model::severity::Severity;
 use locard::results::{AccountResult, AccountStatus, Results, Verdict};
 
-use harness::{Accounts, Audit, Iam, Moto, RecordedCall, locard_offline, results, role_actions};
+use harness::{Accounts, Audit, Iam, Moto, RecordedCall, fresh, locard_offline, results, role_actions};
 
 /// Regions the seed puts anything into.
 const SEEDED_REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-northeast-1"];
@@ -552,7 +552,7 @@ fn assert_tables_are_straight(markdown: &str) {
 fn judging_a_snapshot_again_gives_equal_bytes() {
     let snapshot = BASELINE.audit.folder.join("snapshot");
     let [first, second] = ["first", "second"].map(|name| {
-        let out = scratch("evaluate-twice").join(name);
+        let out = fresh(scratch("evaluate-twice").join(name));
         let ran = locard_offline(&["evaluate", snapshot.to_str().unwrap(), "--out", out.to_str().unwrap()]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         out
@@ -566,7 +566,7 @@ fn judging_a_snapshot_again_gives_equal_bytes() {
 
 #[test]
 fn a_tampered_snapshot_is_refused() {
-    let folder = scratch("tampered");
+    let folder = fresh(scratch("tampered").join("run"));
     let snapshot = folder.join("snapshot");
     copy_folder(&BASELINE.audit.folder.join("snapshot"), &snapshot);
     let out = folder.join("out");

@@ -142,11 +142,7 @@ impl Moto {
 
     /// `locard audit` into a folder of this name, which must succeed.
     pub(super) fn audit(&self, name: &str, args: &[&str]) -> Audit {
-        let folder = self.folder.join(name);
-        // Runs are never overwritten, and one of an earlier test run may be there.
-        if folder.exists() {
-            fs::remove_dir_all(&folder).unwrap();
-        }
+        let folder = fresh(self.folder.join(name));
         let url = self.url();
         let mut all = vec!["audit", "--endpoint-url", &url, "--out", folder.to_str().unwrap()];
         all.extend(args);
@@ -300,4 +296,12 @@ fn succeeded(what: &str, output: Output) -> String {
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.is_empty())
+}
+
+/// The same path, with nothing of an earlier test run there: runs are never overwritten.
+pub(super) fn fresh(folder: PathBuf) -> PathBuf {
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    folder
 }
