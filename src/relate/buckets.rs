@@ -279,8 +279,10 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
         Err(unknown) => Observed::Unknown(unknown.clone()),
     };
     let counts_for: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
-    let owned_apart = match index.owner(name) {
-        Owner::In(owner, _) => Ok(!counts_for.contains(&owner)),
+    // An account of which it is not known whether it runs AI may come not to be among those whose evidence it is.
+    let apart = |bucket: &str| match index.owner(bucket) {
+        Owner::In(owner, _) if counts_for.contains(&owner) => not(index.has_ai(&owner)),
+        Owner::In(..) => Ok(true),
         Owner::Nobody | Owner::Aws => Ok(false),
         Owner::Unknown(unknown) => Err(unknown),
     };
@@ -294,7 +296,7 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
         },
         lock_mode: locked.clone().map(|l| l.mode),
         lock_days: locked.map(|l| i64::from(l.days)),
-        lock_impossible: Ok(index.access_log_targets.contains(name)),
+        lock_impossible: index.receives_access_logs(name),
         versioned: told(&versioned),
         noncurrent_days: match &details {
             Ok(seen) => days(noncurrent(&seen.fact, &prefixes)),
@@ -309,16 +311,7 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
             Ok(seen) => Observed::from_told(replica_lock(index, &seen.fact, &prefixes)),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
-        other_account: any([
-            owned_apart,
-            told(&|b| {
-                replicas(b, &prefixes, |copy| match index.owner(copy) {
-                    Owner::In(owner, _) => Ok(!counts_for.contains(&owner)),
-                    Owner::Nobody | Owner::Aws => Ok(false),
-                    Owner::Unknown(unknown) => Err(unknown),
-                })
-            }),
-        ]),
+        other_account: any([apart(name), told(&|b| replicas(b, &prefixes, apart))]),
         key_usable: details
             .as_ref()
             .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, &seen.fact)),

@@ -512,6 +512,25 @@ impl Index {
         }
     }
 
+    /// Whether server access logs of any reached bucket land in a bucket. AWS delivers only to the account and region
+    /// they come from, so only buckets there can keep a "no" from being certain.
+    pub(crate) fn receives_access_logs(&self, name: &str) -> Told<bool> {
+        if self.access_log_targets.contains(name) {
+            return Ok(true);
+        }
+        let Some((account, region)) = self.owners.get(name) else { return Ok(false) };
+        for (other, seen) in &self.buckets {
+            let near = self
+                .owners
+                .get(other)
+                .is_some_and(|(owner, at)| owner == account && (at == region || at.is_none() || region.is_none()));
+            if let (true, Observed::Unknown(unknown)) = (near, &seen.fact.access_logging) {
+                return Err(unknown.clone());
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether the key that evidence names can be used; absent when none is named.
     pub(crate) fn key_usable(&self, owner: &AccountId, region: &Region, reference: Option<&str>) -> Observed<bool> {
         let Some(reference) = reference else { return Observed::Absent };

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 use locard::check::{self, CheckSet};
 use locard::config::Requirements;
-use locard::finding::{Finding, Source, Status};
+use locard::finding::{Finding, Source, Status, Truth};
 use locard::inventory::bedrock::{BedrockMetrics, BedrockRegion, CloudWatchSink, InvocationLogging, S3Sink};
 use locard::inventory::cloudtrail::{AdvancedSelector, BasicSelector, FieldSelector, Selectors, Trail, TrailStatus};
 use locard::inventory::ec2::{FlowLog, Subnet, SubnetPlace};
@@ -27,6 +27,7 @@ use locard::model::time::{Moment, Timestamp};
 use locard::relate::graph;
 use locard::relate::index::Index;
 use locard::relate::subject::AccountGraph;
+use rayon::prelude::*;
 
 pub(crate) const MANAGEMENT: &str = "111111111111";
 pub(crate) const ARCHIVE: &str = "222222222222";
@@ -528,12 +529,39 @@ impl Estate {
     }
 
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        let checks = builtin();
+        self.findings_of(&builtin())
+    }
+
+    fn findings_of(&self, checks: &CheckSet) -> Vec<Finding> {
         let partition = Partition::from("aws");
         self.graphs()
             .iter()
-            .flat_map(|graph| check::evaluate::evaluate(&checks, graph, &Requirements::default(), &partition).findings)
+            .flat_map(|graph| check::evaluate::evaluate(checks, graph, &Requirements::default(), &partition).findings)
             .collect()
+    }
+
+    /// Every estate that differs from this one by a single fact, which is known here and denied there, with the name
+    /// of the fact.
+    fn with_one_fact_denied(&self) -> Vec<(String, Self)> {
+        let mut all = Vec::new();
+        for (account, lines) in &self.accounts {
+            for (at, line) in lines.iter().enumerate() {
+                let whole = serde_json::to_value(line).expect("a line is plain data");
+                let mut pointers = Vec::new();
+                known(&whole, String::new(), &mut pointers);
+                for pointer in pointers {
+                    let mut changed = whole.clone();
+                    let call = line.reads.first().map_or("s3:ListBuckets", |read| read.call.as_str());
+                    let unknown = serde_json::json!({"unknown": {"call": call, "why": "denied"}});
+                    *changed.pointer_mut(&pointer).expect("walked to") = unknown;
+                    let mut estate = self.clone();
+                    let lines = estate.accounts.get_mut(account).expect("the account");
+                    lines[at] = serde_json::from_value(changed).expect("an unknown fits wherever a known does");
+                    all.push((format!("{} of {} {}", pointer, line.kind, line.id), estate));
+                }
+            }
+        }
+        all
     }
 
     /// Findings that do not pass, as `status check resource-tail`, sorted.
@@ -550,6 +578,28 @@ impl Estate {
         gaps.sort();
         gaps.dedup();
         gaps
+    }
+}
+
+/// JSON pointers to what AWS told: known or absent.
+fn known(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
+    use serde_json::Value;
+    match value {
+        Value::String(text) if text == "absent" => found.push(at),
+        Value::Object(map) => {
+            if map.len() == 1 && map.contains_key("known") {
+                found.push(at.clone());
+            }
+            for (key, inner) in map {
+                known(inner, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                known(inner, format!("{at}/{index}"), found);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -894,4 +944,94 @@ fn an_account_that_cannot_be_entered_stays_out_of_findings_and_its_buckets_unkno
     });
     assert!(gaps.contains(&"unknown bucket-access-unlogged corpus".to_owned()), "{gaps:#?}");
     assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+}
+
+/// Takes every single known fact away, one at a time, and compares each finding, criterion by criterion.
+#[track_caller]
+fn nothing_flips_when_a_fact_is_denied(estate: &Estate) {
+    let checks = builtin();
+    // Not the region, which may be the fact that is denied.
+    let key = |f: &Finding| (f.check.clone(), f.account.clone(), f.resource.clone());
+    let before: BTreeMap<_, Finding> = estate.findings_of(&checks).into_iter().map(|f| (key(&f), f)).collect();
+    let variants = estate.with_one_fact_denied();
+    assert!(variants.len() > 200, "the walk finds facts: {}", variants.len());
+    let mut flips: Vec<String> = variants
+        .par_iter()
+        .flat_map_iter(|(fact, variant)| {
+            let mut flips = Vec::new();
+            for after in variant.findings_of(&checks) {
+                let Some(before) = before.get(&key(&after)) else {
+                    // What may be there and is recorded either way passes.
+                    if after.status == Status::Fail {
+                        flips.push(format!("{} fails on {} out of {fact}", after.check, after.resource));
+                    }
+                    continue;
+                };
+                if before.status != after.status && after.status != Status::Unknown {
+                    let (from, to) = (before.status.word(), after.status.word());
+                    flips.push(format!("{from} to {to}: {} on {} by {fact}", after.check, after.resource));
+                }
+                if before.points.low < after.points.low || before.points.high > after.points.high {
+                    flips.push(format!("points of {} on {} narrow by {fact}", after.check, after.resource));
+                }
+                for (one, other) in before.criteria.iter().zip(&after.criteria) {
+                    if other.status != Truth::Unknown && one.status != other.status {
+                        flips.push(format!("`{}` of {} on {} by {fact}", one.expect, after.check, after.resource));
+                    }
+                }
+            }
+            flips
+        })
+        .collect();
+    flips.sort();
+    assert!(flips.is_empty(), "{flips:#?}");
+}
+
+#[test]
+fn a_denied_fact_turns_nothing_but_unknown_in_the_clean_estate() {
+    nothing_flips_when_a_fact_is_denied(&Estate::healthy());
+}
+
+/// Much is wrong at once, in ways that meet.
+fn broken() -> Estate {
+    let mut e = Estate::healthy();
+    e.edit_status(|s| s.latest_delivery_error = Some("AccessDenied".into()));
+    e.edit_bucket("org-trail", |b| b.object_lock = Observed::Absent);
+    e.edit_bucket("prod-models", |b| {
+        b.versioning = Observed::Known(Versioning { status: "Suspended".into(), mfa_delete: false });
+        b.object_lock = Observed::Absent;
+        // It receives its neighbour's access logs.
+        b.access_logging = Observed::Absent;
+    });
+    e.edit_bucket("prod-evidence", |b| {
+        b.object_lock = Observed::Absent;
+        b.access_logging =
+            Observed::Known(AccessLogging { target_bucket: "prod-models".into(), target_prefix: String::new() });
+        b.encryption = Observed::Known(Encryption { algorithm: "aws:kms".into(), kms_key: Some("gone".into()) });
+    });
+    e.edit_trail(|t| {
+        if let Ok(Selectors::Advanced(list)) = &mut t.selectors {
+            list.truncate(1);
+        }
+    });
+    e.edit_live(|c| c.started = false);
+    e.edit_logging(|l| l.text = Some(false));
+    e.edit_flow(|l| {
+        l.traffic = Ok("REJECT".into());
+        l.deliver_status = Some("FAILED".into());
+    });
+    for group in ["/bedrock", "/flows", "/aws/sagemaker/Endpoints/ranking"] {
+        e.edit_group(group, |g| {
+            if let Ok(Some(settings)) = &mut g.settings {
+                settings.retention_days = Some(7);
+                settings.deletion_protection = Some(false);
+            }
+        });
+    }
+    e
+}
+
+#[test]
+fn a_denied_fact_turns_nothing_but_unknown_in_a_broken_estate() {
+    nothing_flips_when_a_fact_is_denied(&broken());
 }
