@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::Source;
+use crate::finding::{Evidence, Source};
 use crate::inventory::s3::{Bucket, LifecycleRule, ReplicationRule};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
@@ -33,6 +33,17 @@ pub(super) fn sink(index: &Index, account: &AccountId, region: &Region, bucket: 
         same_account: Observed::from_told(owned_by(index, bucket, account).map(Some)),
         same_region,
     }
+}
+
+/// Whether something in `account` and `region` can write to a bucket where AWS delivers nowhere else.
+pub(super) fn receives(index: &Index, account: &AccountId, region: &Region, bucket: &str) -> Told<bool> {
+    let same_region = match index.owner(bucket) {
+        Owner::In(_, Some(at)) => Ok(at == *region),
+        Owner::In(owner, None) => Err(Unknown::new("s3:GetBucketLocation", Why::NotCollected).in_account(&owner)),
+        Owner::Nobody | Owner::Aws => Ok(false),
+        Owner::Unknown(unknown) => Err(unknown),
+    };
+    all([index.bucket_exists(bucket), owned_by(index, bucket, account), same_region])
 }
 
 /// Whether the account owns the bucket. Its own complete list decides a "no", whoever else may have it.
@@ -73,7 +84,8 @@ pub(super) fn ai_view(index: &Index, name: &str, uses: &BTreeSet<Use>) -> AiBuck
             Ok(seen) => access_log(index, &seen.fact),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
-        access_delivery: deliveries(index, name).map(|list| !list.is_empty()),
+        access_delivery: deliveries(index, name)
+            .and_then(|list| any(list.iter().map(|destination| takes_delivery(index, destination)))),
         versioning: field(|b| b.versioning.clone().map(|v| v.status)),
         noncurrent_days: match &details {
             Ok(seen) => days(noncurrent(&seen.fact, &prefixes(uses))),
@@ -106,6 +118,24 @@ pub(super) fn data_events_of(
     let arn = index.bucket_id(name);
     let arns: BTreeSet<String> = uses.iter().map(|u| format!("{arn}/{}", u.prefix)).collect();
     Ok((account, region, arns.into_iter().collect()))
+}
+
+/// The calls about other resources that what is said of a bucket rests on: trails that record its objects, and the
+/// bucket that takes its access log.
+pub(super) fn told_elsewhere(index: &Index, name: &str, uses: &BTreeSet<Use>) -> Vec<Evidence> {
+    let mut told = Vec::new();
+    if let Ok((account, region, arns)) = data_events_of(index, name, uses) {
+        let (account, region) = (&account, &region);
+        let events = DataEvents { account, region, resource_type: "AWS::S3::Object", arns: &arns };
+        told.extend(events.evidence(index));
+        told.extend(
+            index.deliveries.get(&(account.clone(), region.clone())).into_iter().flat_map(|s| s.evidence.clone()),
+        );
+    }
+    let logging = index.buckets.get(name).and_then(|seen| seen.fact.access_logging.known());
+    let target = logging.and_then(|logging| index.buckets.get(&logging.target_bucket));
+    told.extend(target.into_iter().flat_map(|seen| seen.evidence.clone()));
+    told
 }
 
 fn access_log(index: &Index, bucket: &Bucket) -> Observed<AccessLogView> {
@@ -211,6 +241,18 @@ pub(super) fn access_unknown(index: &Index, name: &str) -> Vec<Unknown> {
     [logging.err(), deliveries(index, name).err()].into_iter().flatten().filter(|_| !nobodys).collect()
 }
 
+/// Whether the destination of a vended delivery is there.
+fn takes_delivery(index: &Index, destination: &str) -> Told<bool> {
+    if let Some((account, region, group)) = super::names::log_group_of(destination) {
+        return super::groups::exists(index, &account, &region, &group);
+    }
+    match super::location::parse(destination) {
+        Some(place) => index.bucket_exists(&place.bucket),
+        None => Err(Unknown::new("logs:DescribeDeliveryDestinations", Why::Undecidable)
+            .saying("the destination is a stream, whose end is not followed")),
+    }
+}
+
 /// Alternatives that carry object access of a bucket: access logs, vended deliveries, or data events.
 pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use>) -> Vec<Alternative> {
     let own = Carrier { resource: index.bucket_id(name), judged_as: Source::ObjectAccess, certain: true };
@@ -229,11 +271,16 @@ pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use
         }
     }
     for destination in deliveries(index, name).into_iter().flatten() {
-        let resource = match super::names::log_group_of(&destination) {
-            Some((account, region, group)) => super::names::log_group(&index.partition, &region, &account, &group),
-            None => crate::model::ids::ResourceId::new(destination),
+        let there = takes_delivery(index, &destination);
+        if !possible(&there) {
+            continue;
+        }
+        let resource = match (super::names::log_group_of(&destination), super::location::parse(&destination)) {
+            (Some((account, region, group)), _) => super::names::log_group(&index.partition, &region, &account, &group),
+            (None, Some(place)) => index.bucket_id(&place.bucket),
+            (None, None) => crate::model::ids::ResourceId::new(destination),
         };
-        found.push(with(Carrier { resource, judged_as: Source::ObjectAccess, certain: true }, &Ok(true)));
+        found.push(with(Carrier { resource, judged_as: Source::ObjectAccess, certain: true }, &there));
     }
     if let Ok((account, region, arns)) = data_events_of(index, name, uses) {
         let events = DataEvents { account: &account, region: &region, resource_type: "AWS::S3::Object", arns: &arns };
@@ -286,8 +333,10 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
         Err(unknown) => Observed::Unknown(unknown.clone()),
     };
     let counts_for: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
-    let owned_apart = match index.owner(name) {
-        Owner::In(owner, _) => Ok(!counts_for.contains(&owner)),
+    // An account of which it is not known whether it runs AI may come not to be among those whose evidence it is.
+    let apart = |bucket: &str| match index.owner(bucket) {
+        Owner::In(owner, _) if counts_for.contains(&owner) => not(index.has_ai(&owner)),
+        Owner::In(..) => Ok(true),
         Owner::Nobody | Owner::Aws => Ok(false),
         Owner::Unknown(unknown) => Err(unknown),
     };
@@ -301,7 +350,14 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
         },
         lock_mode: locked.clone().map(|l| l.mode),
         lock_days: locked.map(|l| i64::from(l.days)),
-        lock_impossible: Ok(index.access_log_targets.contains(name)),
+        // Where a default retention is, nothing will ask for one.
+        lock_impossible: any([
+            index.receives_access_logs(name),
+            all([
+                told(&|b| Ok(lock(b)?.is_none())),
+                told(&|b| b.policy.get()?.map_or(Ok(false), |document| policy::admits_config(document))),
+            ]),
+        ]),
         versioned: told(&versioned),
         noncurrent_days: match &details {
             Ok(seen) => days(noncurrent(&seen.fact, &prefixes)),
@@ -309,23 +365,16 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
         },
         mfa_delete: told(&|b| Ok(b.versioning.get()?.is_some_and(|v| v.mfa_delete))),
         deletion_denied: told(&|b| match b.policy.get()? {
-            Some(document) => policy::denies_deletion(document, index.bucket_id(name).as_str()),
+            Some(document) => all(prefixes
+                .iter()
+                .map(|prefix| policy::denies_deletion(document, &format!("{}/{prefix}", index.bucket_id(name))))),
             None => Ok(false),
         }),
         replica_lock: match &details {
             Ok(seen) => Observed::from_told(replica_lock(index, &seen.fact, &prefixes)),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
-        other_account: any([
-            owned_apart,
-            told(&|b| {
-                replicas(b, &prefixes, |copy| match index.owner(copy) {
-                    Owner::In(owner, _) => Ok(!counts_for.contains(&owner)),
-                    Owner::Nobody | Owner::Aws => Ok(false),
-                    Owner::Unknown(unknown) => Err(unknown),
-                })
-            }),
-        ]),
+        other_account: any([apart(name), told(&|b| replicas(b, &prefixes, apart))]),
         key_usable: details
             .as_ref()
             .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, &seen.fact)),
@@ -376,6 +425,9 @@ fn whole(rule: &ReplicationRule) -> Told<bool> {
 fn replica_lock(index: &Index, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<LockView>> {
     let Some(rules) = bucket.replication.get()? else { return Ok(None) };
     let lock = |rule: &ReplicationRule| -> Told<Option<LockView>> {
+        if index.bucket_exists(&rule.bucket) == Ok(false) {
+            return Ok(None);
+        }
         let copy = index.bucket(&rule.bucket)?;
         let Some(retention) = copy.fact.object_lock.get()?.and_then(|l| l.default_retention.as_ref()) else {
             return Ok(None);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Evidence, Source};
-use crate::inventory::bedrock::{BedrockRegion, InvocationLogging};
+use crate::inventory::bedrock::{BedrockRegion, InvocationLogging, S3Sink};
 use crate::inventory::sagemaker::Endpoint;
 use crate::inventory::workload::{Placement, S3Role, Workload, WorkloadKind};
 use crate::inventory::{AccountFacts, Fact, Line, not_collected};
@@ -22,7 +22,7 @@ use super::trails::DataEvents;
 use super::{buckets, groups, location, modalities, names, network, trails};
 
 /// How many calls a finding shows as evidence.
-const MAX_EVIDENCE: usize = 12;
+const MAX_EVIDENCE: usize = 24;
 
 /// The part of the evidence graph that belongs to one account.
 pub fn account(index: &Index, facts: &AccountFacts) -> AccountGraph {
@@ -45,8 +45,11 @@ pub fn account(index: &Index, facts: &AccountFacts) -> AccountGraph {
         let mut own = node("account", names::account(id), id, None, view);
         own.counts_for = vec![id.clone()];
         graph.resources.push(own);
-        regions(index, facts, &mut graph);
-        workloads(index, facts, &found, &mut graph);
+        // What was entered only for the evidence it holds is not judged itself.
+        if facts.entry().is_ok_and(|entry| entry.workloads) {
+            regions(index, facts, &mut graph);
+        }
+        workloads(index, facts, &found, &mut graph, &mut gaps);
         networks(index, facts, &found, &mut graph, &mut gaps);
     }
     add_trails(index, id, &mut graph);
@@ -180,7 +183,8 @@ fn ai_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph, gaps: &mu
         let mut resource = node("ai_bucket", index.bucket_id(name), id, region.as_ref(), value);
         resource.counts_for = users.into_iter().cloned().collect();
         paths(&mut resource, uses.iter().map(|u| u.chain.clone()));
-        evidence(&mut resource, index.buckets.get(name).map(|s| s.evidence.clone()).into_iter().flatten());
+        let own = index.buckets.get(name).map(|s| s.evidence.clone()).into_iter().flatten();
+        evidence(&mut resource, own.chain(buckets::told_elsewhere(index, name, uses)));
         graph.resources.push(resource);
     }
 }
@@ -279,14 +283,14 @@ fn log_groups(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
     }
 }
 
-fn workloads(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph) {
+fn workloads(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
     let id = &facts.account;
     for region in &found.regions {
         bedrock(index, facts, found, region, graph);
     }
     for (region, line, workload) in &found.workloads {
         match workload.kind {
-            WorkloadKind::Endpoint => endpoint(index, facts, region, line, workload, graph),
+            WorkloadKind::Endpoint => endpoint(index, facts, region, line, workload, graph, gaps),
             WorkloadKind::Notebook => {
                 let Some(group) = names::sagemaker_group(workload.kind, &workload.name) else { continue };
                 let view = NotebookView {
@@ -338,7 +342,14 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
     let mut resource = node("bedrock_region", resource_id.clone(), id, Some(region), view.value());
     resource.counts_for = vec![id.clone()];
     paths(&mut resource, bedrock_chains(state, found, region));
-    evidence(&mut resource, line.map(reads).into_iter().flatten());
+    let lists = facts.lines.iter().filter(|l| {
+        l.region.as_ref() == Some(region)
+            && matches!(&l.fact, Fact::Listing(listing) if listing.call.starts_with("bedrock"))
+    });
+    let told = line.map(reads).into_iter().flatten().chain(lists.flat_map(reads));
+    let guardrails =
+        DataEvents { account: id, region, resource_type: "AWS::Bedrock::Guardrail", arns: &[] }.evidence(index);
+    evidence(&mut resource, told.chain(guardrails).collect::<Vec<_>>());
     graph.resources.push(resource);
 
     let own = |judged_as| Carrier { resource: resource_id.clone(), judged_as, certain: true };
@@ -357,8 +368,9 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
                 certain: true,
                 since: None,
             };
-            // What is known to be gone keeps nothing, however long it would.
-            if let Some(sink) = logging.s3.as_ref().filter(|s| index.bucket_exists(&s.bucket) != Ok(false)) {
+            // What cannot receive anything keeps nothing, however long it would.
+            let receives = |s: &&S3Sink| buckets::receives(index, id, region, &s.bucket) != Ok(false);
+            if let Some(sink) = logging.s3.as_ref().filter(receives) {
                 sinks.push(with(vec![index.bucket_id(&sink.bucket)]));
             }
             let group_exists = |name: &str| groups::exists(index, id, region, name) != Ok(false);
@@ -473,6 +485,7 @@ fn endpoint(
     line: &Line,
     workload: &Workload,
     graph: &mut AccountGraph,
+    gaps: &mut Gaps,
 ) {
     let id = &facts.account;
     let Some(state) = &workload.endpoint else { return };
@@ -488,6 +501,14 @@ fn endpoint(
             _ => None,
         })
         .unwrap_or_else(|| Err(not_collected("cloudwatch:ListMetrics").in_account(id).in_region(region)));
+    match serves(workload, &invoked) {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(unknown) => {
+            gaps.add(&["endpoint"], &[SubjectKind::Endpoint], Some(region), &unknown);
+            return;
+        }
+    }
     let capture = capture_view(index, id, region, state);
     let view = EndpointView {
         name: workload.name.clone(),
@@ -501,7 +522,14 @@ fn endpoint(
     };
     let mut resource = node("endpoint", line.id.clone(), id, Some(region), view.value());
     resource.counts_for = vec![id.clone()];
-    evidence(&mut resource, reads(line));
+    let metrics = facts
+        .lines
+        .iter()
+        .filter(|l| l.region.as_ref() == Some(region) && matches!(l.fact, Fact::EndpointMetrics(_)))
+        .flat_map(reads);
+    let key = (id.clone(), region.clone(), group.clone());
+    let logs = index.log_groups.get(&key).map(|s| s.evidence.clone()).into_iter().flatten();
+    evidence(&mut resource, reads(line).into_iter().chain(metrics).chain(logs).chain(events.evidence(index)));
     graph.resources.push(resource);
 
     let own = |judged_as| Carrier { resource: line.id.clone(), judged_as, certain: true };
@@ -539,6 +567,16 @@ fn endpoint(
             ),
         ]),
     });
+}
+
+/// Whether an endpoint takes requests, or did so lately. One that is being made, has failed or is being deleted does
+/// not, and neither captures nor logs.
+fn serves(workload: &Workload, invoked: &Told<Vec<String>>) -> Told<bool> {
+    match workload.status.as_deref() {
+        Some("Creating" | "Failed" | "Deleting") => invoked.clone().map(|names| names.contains(&workload.name)),
+        // One that could not be described was listed.
+        _ => Ok(true),
+    }
 }
 
 /// Data capture: what runs, and of what only the configuration tells, the configuration.
@@ -621,7 +659,8 @@ fn networks(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut 
                 .iter()
                 .filter_map(|s| index.subnets.get(&(id.clone(), region.clone(), s.clone())))
                 .flat_map(|s| s.evidence.clone());
-            let told = told.chain(logs.iter().flat_map(|l| l.evidence.clone())).collect::<Vec<_>>();
+            let told = told.chain(logs.iter().flat_map(|(_, l)| l.evidence.clone()));
+            let told = told.chain(network::destinations_told(index, region, &logs)).collect::<Vec<_>>();
             evidence(&mut resource, told);
             graph.resources.push(resource);
             let alternatives = network::alternatives(index, id, region, &vpc, &subnets);

@@ -6,9 +6,9 @@ use crate::inventory::not_collected;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
-use super::buckets;
 use super::index::{Index, Seen};
 use super::kinds::{BucketCopy, LogGroupSink, LogGroupView};
+use super::{buckets, location};
 
 fn seen<'a>(index: &'a Index, account: &AccountId, region: &Region, name: &str) -> Told<&'a Seen<LogGroup>> {
     index
@@ -50,10 +50,14 @@ pub(super) fn view(index: &Index, account: &AccountId, region: &Region, name: &s
         // An answer without the field is from before the feature: protection was not switched on.
         deletion_protection: settings.clone().map(|s| s.is_some_and(|s| s.deletion_protection == Some(true))),
         subscribed: found.clone().and_then(|s| subscribed(&s.fact.subscriptions, account, region)),
-        bucket_copy: Observed::from_option(copy.filter(|s| index.bucket_exists(&s.bucket) != Ok(false)).map(|sink| {
-            let held = buckets::kept(index, &sink.bucket, &sink.prefix);
-            BucketCopy { bucket: sink.bucket.clone(), retention_days: held.0, lock_days: held.1 }
-        })),
+        bucket_copy: match copy.map(|sink| (sink, buckets::receives(index, account, region, &sink.bucket))) {
+            None | Some((_, Ok(false))) => Observed::Absent,
+            Some((_, Err(unknown))) => Observed::Unknown(unknown),
+            Some((sink, Ok(true))) => {
+                let held = buckets::kept(index, &sink.bucket, &location::folder(&sink.prefix));
+                Observed::Known(BucketCopy { bucket: sink.bucket.clone(), retention_days: held.0, lock_days: held.1 })
+            }
+        },
         key_usable: match &settings {
             Ok(settings) => index.key_usable(account, region, settings.as_ref().and_then(|s| s.kms_key.as_deref())),
             Err(unknown) => Observed::Unknown(unknown.clone()),

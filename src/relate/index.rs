@@ -275,7 +275,10 @@ impl Index {
     fn add_workload(&mut self, (account, region): &Place, workload: &Workload) {
         let what = format!("{} {} in {account}/{region}", workload.kind.word(), workload.name);
         for used in workload.uses.iter().flatten() {
-            let Some(place) = location::parse(&used.location) else { continue };
+            let Some(mut place) = location::parse(&used.location) else { continue };
+            if used.role == S3Role::Capture {
+                place.prefix = location::folder(&place.prefix);
+            }
             let chain = format!("{} of {what}", used.field);
             if used.role == S3Role::Capture {
                 self.hold(
@@ -306,12 +309,13 @@ impl Index {
         let chain = format!("model invocations of {account}/{region}");
         let large = logging.cloudwatch.as_ref().and_then(|c| c.large_bodies_s3.as_ref());
         for sink in logging.s3.iter().chain(large) {
-            self.hold(&sink.bucket, Source::ModelInvocations, &sink.prefix, account, chain.clone());
+            let prefix = location::folder(&sink.prefix);
+            self.hold(&sink.bucket, Source::ModelInvocations, &prefix, account, chain.clone());
             let one = Use {
                 account: account.clone(),
                 region: region.clone(),
                 role: UseRole::Log,
-                prefix: sink.prefix.clone(),
+                prefix,
                 chain: format!("destination of {chain}"),
             };
             self.uses.entry(sink.bucket.clone()).or_default().insert(one);
@@ -414,29 +418,37 @@ impl Index {
     fn derive_flow_logs(&mut self) {
         let mut found = Vec::new();
         for ((account, region), logs) in &self.flow_logs {
-            let vpcs = self.ai_vpcs(account, region);
-            for seen in logs {
-                let log = &seen.fact;
-                let meets_ai =
-                    vpcs.iter().any(|(vpc, subnets)| &log.resource == vpc || subnets.contains(&log.resource));
-                if !meets_ai || log.active == Ok(false) {
-                    continue;
+            for seen in logs.iter().filter(|seen| seen.fact.active != Ok(false)) {
+                for user in self.flow_users(account, region, &seen.fact.resource) {
+                    found.push((user, account.clone(), region.clone(), seen.fact.clone()));
                 }
-                found.push((account.clone(), region.clone(), log.clone()));
             }
         }
-        for (account, region, log) in found {
+        for (user, account, region, log) in found {
             let chain = format!("flow log {} of {}", log.id, log.resource);
             match super::network::destination(&account, &region, &log) {
                 Some(super::network::Destination::Group(owner, region, name)) => {
-                    self.hold_group((&owner, &region, &name), Source::NetworkFlows, &account, chain);
+                    self.hold_group((&owner, &region, &name), Source::NetworkFlows, &user, chain);
                 }
                 Some(super::network::Destination::Bucket(place)) => {
-                    self.hold(&place.bucket, Source::NetworkFlows, &place.prefix, &account, chain);
+                    self.hold(&place.bucket, Source::NetworkFlows, &place.prefix, &user, chain);
                 }
                 None => {}
             }
         }
+    }
+
+    /// Accounts whose workloads run in a VPC or subnet, in the eyes of whoever has a flow log on it: themselves, or the
+    /// owner who shares it with them.
+    fn flow_users(&self, logger: &AccountId, region: &Region, resource: &str) -> BTreeSet<AccountId> {
+        let used = self.subnet_uses.keys().filter(|(_, at, _)| at == region);
+        used.filter(|key| {
+            let (user, _, subnet) = key;
+            let Some(Ok(Some(place))) = self.subnets.get(key).map(|s| &s.fact.place) else { return false };
+            (resource == place.vpc || resource == subnet) && (user == logger || place.owner == *logger)
+        })
+        .map(|(user, ..)| user.clone())
+        .collect()
     }
 
     /// VPCs that workloads of this place run in, with the subnets they use.
@@ -510,6 +522,25 @@ impl Index {
             Owner::Nobody => Ok(false),
             Owner::Unknown(unknown) => Err(unknown),
         }
+    }
+
+    /// Whether server access logs of any reached bucket land in a bucket. AWS delivers only to the account and region
+    /// they come from, so only buckets there can keep a "no" from being certain.
+    pub(crate) fn receives_access_logs(&self, name: &str) -> Told<bool> {
+        if self.access_log_targets.contains(name) {
+            return Ok(true);
+        }
+        let Some((account, region)) = self.owners.get(name) else { return Ok(false) };
+        for (other, seen) in &self.buckets {
+            let near = self
+                .owners
+                .get(other)
+                .is_some_and(|(owner, at)| owner == account && (at == region || at.is_none() || region.is_none()));
+            if let (true, Observed::Unknown(unknown)) = (near, &seen.fact.access_logging) {
+                return Err(unknown.clone());
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the key that evidence names can be used; absent when none is named.

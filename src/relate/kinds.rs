@@ -75,11 +75,11 @@ record! {
     pub struct AccountRegion {
         /// Region code.
         region: Region,
-        /// A logging trail records read management events, such as InvokeModel.
+        /// Logging trails record read management events, such as InvokeModel, of AI services and those they rest on.
         read_recorded: Told<bool>,
-        /// A logging trail records write management events.
+        /// Logging trails record write management events of AI services and those they rest on.
         write_recorded: Told<bool>,
-        /// Event sources that every recording trail leaves out, such as kms.amazonaws.com.
+        /// Event sources whose reads or writes all trails together leave out, such as kms.amazonaws.com.
         excluded_sources: Told<Vec<String>>,
         /// Events of global services (IAM, STS) are recorded for the account.
         global_recorded: Told<bool>,

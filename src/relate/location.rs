@@ -53,6 +53,11 @@ fn location(bucket: &str, prefix: &str) -> Option<Location> {
         .then(|| Location { bucket: bucket.to_owned(), prefix: prefix.trim_start_matches('/').to_owned() })
 }
 
+/// A prefix that something writes below, as a folder: AWS puts a slash between it and the keys.
+pub(crate) fn folder(prefix: &str) -> String {
+    if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
+}
+
 /// Whether keys exist, or could, that start with both prefixes.
 pub(crate) fn meet(one: &str, other: &str) -> bool {
     one.starts_with(other) || other.starts_with(one)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::Source;
+use crate::finding::{Evidence, Source};
 use crate::inventory::ec2::FlowLog;
 use crate::inventory::not_collected;
 use crate::model::ids::{AccountId, Region, ResourceId};
@@ -10,7 +10,7 @@ use crate::model::observed::{Told, Unknown, Why};
 
 use super::index::{Index, Seen};
 use super::kinds::{AiSubnet, AiVpc};
-use super::kleene::{all, any, possible};
+use super::kleene::{all, any, not, possible};
 use super::location::{self, Location};
 use super::names;
 use super::subject::{Alternative, Carrier};
@@ -62,6 +62,26 @@ fn delivers(index: &Index, account: &AccountId, region: &Region, log: &FlowLog) 
     all([healthy, there])
 }
 
+/// The calls that told of the destinations of flow logs.
+pub(super) fn destinations_told(
+    index: &Index,
+    region: &Region,
+    logs: &[(&AccountId, &Seen<FlowLog>)],
+) -> Vec<Evidence> {
+    let mut told: Vec<Evidence> = Vec::new();
+    for (logger, seen) in logs {
+        let of = match destination(logger, region, &seen.fact) {
+            Some(Destination::Group(owner, at, name)) => index.log_groups.get(&(owner, at, name)).map(|s| &s.evidence),
+            Some(Destination::Bucket(place)) => index.buckets.get(&place.bucket).map(|s| &s.evidence),
+            None => None,
+        };
+        // One call a destination suffices to say that it is there.
+        told.extend(of.into_iter().flat_map(|calls| calls.first().cloned()));
+    }
+    told.dedup();
+    told
+}
+
 /// Fields an investigator needs beyond the default version 2 format: the packets' real ends, what AWS service they
 /// are, and which way they went. <https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html>
 const V5_FIELDS: &[&str] = &[
@@ -106,21 +126,30 @@ fn has_fields(log: &FlowLog, wanted: &[&str]) -> bool {
     }
 }
 
-/// The flow logs of a VPC or its subnets, active or not known not to be.
+/// Who owns a shared VPC, where it is not the account whose workloads run in it.
+fn sharer(index: &Index, account: &AccountId, region: &Region, subnet: &str) -> Option<AccountId> {
+    let seen = index.subnets.get(&(account.clone(), region.clone(), subnet.to_owned()))?;
+    let owner = seen.fact.place.as_ref().ok()?.as_ref()?.owner.clone();
+    (owner != *account).then_some(owner)
+}
+
+/// The flow logs of a VPC or its subnets, active or not known not to be, of the account itself and of whoever shares
+/// the VPC with it, with the account that has them.
 pub(super) fn logs_of<'a>(
     index: &'a Index,
     account: &AccountId,
     region: &Region,
     vpc: &str,
     subnets: &BTreeSet<String>,
-) -> Vec<&'a Seen<FlowLog>> {
-    index
-        .flow_logs
-        .get(&(account.clone(), region.clone()))
+) -> Vec<(&'a AccountId, &'a Seen<FlowLog>)> {
+    let mut owners: BTreeSet<AccountId> = subnets.iter().filter_map(|s| sharer(index, account, region, s)).collect();
+    owners.insert(account.clone());
+    owners
         .into_iter()
-        .flatten()
-        .filter(|seen| seen.fact.resource == vpc || subnets.contains(&seen.fact.resource))
-        .filter(|seen| possible(&seen.fact.active))
+        .filter_map(|owner| index.flow_logs.get_key_value(&(owner, region.clone())))
+        .flat_map(|((owner, _), logs)| logs.iter().map(move |seen| (owner, seen)))
+        .filter(|(_, seen)| seen.fact.resource == vpc || subnets.contains(&seen.fact.resource))
+        .filter(|(_, seen)| possible(&seen.fact.active))
         .collect()
 }
 
@@ -139,24 +168,21 @@ pub(super) fn view(
     vpc: &str,
     subnets: &BTreeSet<String>,
 ) -> AiVpc {
-    let listed = listed(index, account, region);
+    let listed = |account: &AccountId| listed(index, account, region);
     let logs = logs_of(index, account, region, vpc, subnets);
     let list = subnets
         .iter()
         .map(|id| {
-            let owner = index
-                .subnets
-                .get(&(account.clone(), region.clone(), id.clone()))
-                .and_then(|seen| seen.fact.place.as_ref().ok().and_then(|p| p.as_ref()).map(|p| p.owner.clone()));
             // A participant of a shared VPC sees only its own flow logs, so the owner's may cover it besides.
-            let complete = match owner {
-                Some(owner) if owner != *account => {
+            let complete = match sharer(index, account, region, id) {
+                Some(owner) if !index.flow_logs_listed.contains_key(&(owner.clone(), region.clone())) => {
                     let owned = Unknown::new(CALL, Why::Foreign).in_account(&owner).in_region(region);
-                    listed.clone().and(Err(owned.saying("the subnet is shared: its owner's flow logs are not visible")))
+                    Err(owned.saying("the subnet is shared: its owner's flow logs are not visible"))
                 }
-                _ => listed.clone(),
+                Some(owner) => listed(account).and(listed(&owner)),
+                None => listed(account),
             };
-            subnet(index, (account, region), id, vpc, &logs, &complete)
+            subnet(index, region, id, vpc, &logs, &complete)
         })
         .collect();
     AiVpc { id: vpc.to_owned(), subnets: Ok(list) }
@@ -164,33 +190,42 @@ pub(super) fn view(
 
 fn subnet(
     index: &Index,
-    (account, region): (&AccountId, &Region),
+    region: &Region,
     id: &str,
     vpc: &str,
-    logs: &[&Seen<FlowLog>],
+    logs: &[(&AccountId, &Seen<FlowLog>)],
     complete: &Told<()>,
 ) -> AiSubnet {
-    let mine: Vec<&FlowLog> = logs.iter().map(|s| &s.fact).filter(|l| l.resource == vpc || l.resource == id).collect();
+    let mine: Vec<(&AccountId, &FlowLog)> = logs
+        .iter()
+        .map(|(logger, seen)| (*logger, &seen.fact))
+        .filter(|(_, log)| log.resource == vpc || log.resource == id)
+        .collect();
     let unlisted = || complete.clone().map(|()| false);
-    let records = |direction: &str, delivered: bool| {
+    let records = |direction: &str, delivered: bool, fields: &[&str]| {
         any(mine
             .iter()
-            .map(|log| {
+            .map(|(logger, log)| {
                 let traffic = log.traffic.clone().map(|t| t == "ALL" || t == direction);
-                let arrives = if delivered { delivers(index, account, region, log) } else { Ok(true) };
-                all([log.active.clone(), traffic, arrives])
+                let arrives = if delivered { delivers(index, logger, region, log) } else { Ok(true) };
+                all([log.active.clone(), traffic, arrives, Ok(has_fields(log, fields))])
             })
             .chain([unlisted()]))
     };
+    // Each direction that is recorded needs them, in records that arrive where any do.
     let fields = |wanted: &[&str]| {
-        any(mine.iter().map(|log| all([log.active.clone(), Ok(has_fields(log, wanted))])).chain([unlisted()]))
+        all(["ACCEPT", "REJECT"].map(|direction| {
+            let anywhere = any([not(records(direction, false, &[])), records(direction, false, wanted)]);
+            let arriving = any([not(records(direction, true, &[])), records(direction, true, wanted)]);
+            all([anywhere, arriving])
+        }))
     };
     AiSubnet {
         id: id.to_owned(),
-        accept: records("ACCEPT", false),
-        reject: records("REJECT", false),
-        accept_delivered: records("ACCEPT", true),
-        reject_delivered: records("REJECT", true),
+        accept: records("ACCEPT", false, &[]),
+        reject: records("REJECT", false, &[]),
+        accept_delivered: records("ACCEPT", true, &[]),
+        reject_delivered: records("REJECT", true, &[]),
         v2_fields: fields(&["srcaddr", "dstaddr", "srcport", "dstport", "protocol", "bytes", "start", "end", "action"]),
         v5_fields: fields(V5_FIELDS),
     }
@@ -210,33 +245,33 @@ pub(super) fn alternatives(
         certain: true,
     };
     let logs = logs_of(index, account, region, vpc, subnets);
-    let carrier = |log: &FlowLog, certain: bool| {
-        let resource: ResourceId = match destination(account, region, log)? {
+    let carrier = |logger: &AccountId, log: &FlowLog, certain: bool| {
+        let resource: ResourceId = match destination(logger, region, log)? {
             Destination::Group(owner, at, name) => names::log_group(&index.partition, &at, &owner, &name),
             Destination::Bucket(place) => index.bucket_id(&place.bucket),
         };
         Some(Carrier { resource, judged_as: Source::NetworkFlows, certain })
     };
     let mut found = Vec::new();
-    for seen in &logs {
+    for (logger, seen) in &logs {
         let log = &seen.fact;
         let whole = all([
             log.active.clone(),
             log.traffic.clone().map(|t| t == "ALL"),
             Ok(log.resource == vpc),
-            delivers(index, account, region, log),
+            delivers(index, logger, region, log),
         ]);
         if possible(&whole) {
-            let carriers = std::iter::once(own.clone()).chain(carrier(log, true)).collect();
+            let carriers = std::iter::once(own.clone()).chain(carrier(logger, log, true)).collect();
             found.push(Alternative { carriers, certain: whole == Ok(true), since: log.created.map(|m| m.at) });
         }
     }
     if !found.iter().any(|a| a.certain) {
         let mut together = vec![own];
-        together.extend(logs.iter().filter_map(|s| carrier(&s.fact, s.fact.active == Ok(true))));
+        together.extend(logs.iter().filter_map(|(logger, s)| carrier(logger, &s.fact, s.fact.active == Ok(true))));
         together.sort();
         together.dedup();
-        let since = logs.iter().filter_map(|s| s.fact.created.map(|m| m.at)).max();
+        let since = logs.iter().filter_map(|(_, s)| s.fact.created.map(|m| m.at)).max();
         found.push(Alternative { carriers: together, certain: true, since });
     }
     found

@@ -51,15 +51,26 @@ pub(crate) fn admits_access_logs(document: &str, delivery: &Delivery<'_>) -> Tol
     allowed
 }
 
-/// Whether deleting object versions is denied to everyone but principals that the policy names.
-pub(crate) fn denies_deletion(document: &str, bucket_arn: &str) -> Told<bool> {
+/// Whether the policy lets AWS Config deliver, whatever the conditions: such a bucket is meant to receive it, and AWS
+/// Config does not deliver where Object Lock has a default retention.
+pub(crate) fn admits_config(document: &str) -> Told<bool> {
+    Ok(statements(document)?.iter().any(|s| {
+        let services = s.get("Principal").and_then(|p| p.get("Service"));
+        s.get("Effect").and_then(Value::as_str) == Some("Allow")
+            && acts_on(s, "s3:PutObject")
+            && texts(services).contains(&"config.amazonaws.com")
+    }))
+}
+
+/// Whether deleting versions of objects below `object`, an ARN that ends in a prefix, is denied to everyone but
+/// principals that the policy names.
+pub(crate) fn denies_deletion(document: &str, object: &str) -> Told<bool> {
     let statements = statements(document)?;
-    let object = format!("{bucket_arn}/");
     Ok(["s3:DeleteObject", "s3:DeleteObjectVersion"].iter().all(|action| {
         statements.iter().any(|s| {
             s.get("Effect").and_then(Value::as_str) == Some("Deny")
                 && acts_on(s, action)
-                && on_resource(s, &object)
+                && on_resource(s, object)
                 && (s.get("NotPrincipal").is_some() || s.get("Principal").is_some_and(is_everyone))
                 && only_exempts_principals(s)
         })
@@ -186,11 +197,21 @@ fn only_exempts_principals(statement: &Value) -> bool {
     operators.iter().all(|(operator, keys)| {
         operator.contains("Not")
             && keys.as_object().is_some_and(|keys| {
-                keys.keys().all(|k| {
+                keys.iter().all(|(k, exempt)| {
                     matches!(k.to_ascii_lowercase().as_str(), "aws:principalarn" | "aws:userid" | "aws:username")
+                        && texts(Some(exempt)).into_iter().all(names_someone)
                 })
             })
     })
+}
+
+/// Whether a pattern of principals names some, rather than all of an account or of a sort.
+fn names_someone(pattern: &str) -> bool {
+    let named = match pattern.strip_prefix("arn:") {
+        Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or(""),
+        None => pattern,
+    };
+    !matches!(named.trim_end_matches(['*', '?']), "" | "role/" | "user/" | "assumed-role/")
 }
 
 #[cfg(test)]
@@ -242,7 +263,7 @@ mod tests {
     #[test]
     fn who_may_delete() {
         let denies = |statement: serde_json::Value| {
-            denies_deletion(&serde_json::json!({"Statement": [statement]}).to_string(), "arn:aws:s3:::logs")
+            denies_deletion(&serde_json::json!({"Statement": [statement]}).to_string(), "arn:aws:s3:::logs/")
         };
         let deny = |action: serde_json::Value, condition: serde_json::Value| {
             serde_json::json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": action,

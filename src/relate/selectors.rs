@@ -9,13 +9,55 @@ use crate::inventory::cloudtrail::{AdvancedSelector, BasicSelector, FieldSelecto
 
 use super::location::meet;
 
+/// Event sources whose management events are recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Services {
+    AllBut(BTreeSet<String>),
+    Only(BTreeSet<String>),
+}
+
+impl Services {
+    const NONE: Self = Self::Only(BTreeSet::new());
+
+    /// Whether services that nobody thought of are recorded.
+    pub(crate) fn open_ended(&self) -> bool {
+        matches!(self, Self::AllBut(_))
+    }
+
+    pub(crate) fn has(&self, source: &str) -> bool {
+        match self {
+            Self::AllBut(out) => !out.contains(source),
+            Self::Only(list) => list.contains(source),
+        }
+    }
+
+    pub(crate) fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::AllBut(a), Self::AllBut(b)) => Self::AllBut(&a & &b),
+            (Self::AllBut(out), Self::Only(list)) | (Self::Only(list), Self::AllBut(out)) => Self::AllBut(&out - &list),
+            (Self::Only(a), Self::Only(b)) => Self::Only(&a | &b),
+        }
+    }
+}
+
 /// What a selector, or several together, record of management events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Management {
-    pub read: bool,
-    pub write: bool,
-    /// Event sources left out wherever reads or writes are recorded.
-    pub excluded: BTreeSet<String>,
+    pub read: Services,
+    pub write: Services,
+}
+
+impl Management {
+    pub(crate) const NONE: Self = Self { read: Services::NONE, write: Services::NONE };
+
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self { read: self.read.with(other.read), write: self.write.with(other.write) }
+    }
+
+    fn of(directions: ReadWrite, services: Services) -> Self {
+        let pick = |recorded: bool| if recorded { services.clone() } else { Services::NONE };
+        Self { read: pick(directions.read), write: pick(directions.write) }
+    }
 }
 
 /// Reads and writes of a data event type recorded without gaps.
@@ -31,16 +73,7 @@ pub(crate) fn management(selectors: &Selectors) -> Management {
         Selectors::Basic(list) => list.iter().filter_map(basic_management).collect(),
         Selectors::Advanced(list) => list.iter().filter_map(advanced_management).collect(),
     };
-    let mut whole = Management::default();
-    for part in &parts {
-        whole.read |= part.read;
-        whole.write |= part.write;
-    }
-    // A source is left out when every selector that records something leaves it out.
-    if let Some((first, rest)) = parts.split_first() {
-        whole.excluded = rest.iter().fold(first.excluded.clone(), |kept, part| &kept & &part.excluded);
-    }
-    whole
+    parts.into_iter().fold(Management::NONE, Management::with)
 }
 
 fn basic_management(selector: &BasicSelector) -> Option<Management> {
@@ -48,8 +81,8 @@ fn basic_management(selector: &BasicSelector) -> Option<Management> {
     if selector.management_events == Some(false) {
         return None;
     }
-    let ReadWrite { read, write } = basic_directions(selector);
-    Some(Management { read, write, excluded: selector.excluded_management_sources.iter().cloned().collect() })
+    let out = selector.excluded_management_sources.iter().cloned().collect();
+    Some(Management::of(basic_directions(selector), Services::AllBut(out)))
 }
 
 fn basic_directions(selector: &BasicSelector) -> ReadWrite {
@@ -67,15 +100,25 @@ fn advanced_management(selector: &AdvancedSelector) -> Option<Management> {
         return None;
     }
     let directions = advanced_directions(selector)?;
-    let mut excluded = BTreeSet::new();
+    let mut services = Services::AllBut(BTreeSet::new());
     for field in &selector.fields {
         match field.field.as_str() {
             "eventCategory" | "readOnly" => {}
-            "eventSource" if only_not_equals(field) => excluded.extend(field.not_equals.iter().cloned()),
+            "eventSource" if only_not_equals(field) => {
+                services = match services {
+                    Services::AllBut(out) => {
+                        Services::AllBut(out.into_iter().chain(field.not_equals.clone()).collect())
+                    }
+                    Services::Only(_) => return None,
+                };
+            }
+            "eventSource" if only_equals(field) && services == Services::AllBut(BTreeSet::new()) => {
+                services = Services::Only(field.equals.iter().cloned().collect());
+            }
             _ => return None,
         }
     }
-    Some(Management { read: directions.read, write: directions.write, excluded })
+    Some(Management::of(directions, services))
 }
 
 fn category_is(selector: &AdvancedSelector, category: &str) -> bool {
@@ -105,7 +148,7 @@ fn only_not_equals(field: &FieldSelector) -> bool {
 }
 
 /// Data events of `resource_type` for all resources whose ARN starts with one of `arns`; `arns` empty asks for every
-/// resource of the type. The union of selectors is taken per ARN.
+/// resource of the type. The union of selectors is taken per ARN. ARNs of S3 objects are prefixes, others are whole.
 pub(crate) fn data(selectors: &Selectors, resource_type: &str, arns: &[String]) -> ReadWrite {
     let recorded = |arn: Option<&str>| -> ReadWrite {
         let mut whole = ReadWrite::default();
@@ -166,7 +209,7 @@ fn advanced_covers(selector: &AdvancedSelector, resource_type: &str, arn: Option
             "eventCategory" | "readOnly" => {}
             "resources.type" => of_type = field.equals.iter().any(|v| v == resource_type),
             "resources.ARN" => {
-                if !arn_covered(field, arn) {
+                if !arn_covered(field, resource_type, arn) {
                     return false;
                 }
             }
@@ -191,7 +234,7 @@ fn only_equals(field: &FieldSelector) -> bool {
         && field.not_ends_with.is_empty()
 }
 
-fn arn_covered(field: &FieldSelector, arn: Option<&str>) -> bool {
+fn arn_covered(field: &FieldSelector, resource_type: &str, arn: Option<&str>) -> bool {
     if !field.ends_with.is_empty() || !field.not_ends_with.is_empty() {
         return false;
     }
@@ -199,10 +242,16 @@ fn arn_covered(field: &FieldSelector, arn: Option<&str>) -> bool {
         // Every resource is asked for: any condition on the ARN leaves some out.
         return false;
     };
+    // Below a prefix lie many objects, of which an equal ARN is at most one.
+    let below = resource_type == "AWS::S3::Object";
     let wanted = field.equals.is_empty() && field.starts_with.is_empty()
         || field.starts_with.iter().any(|v| arn.starts_with(v.as_str()))
-        || field.equals.iter().any(|v| v == arn);
-    let excluded = field.not_starts_with.iter().chain(&field.not_equals).any(|v| meet(arn, v));
+        || !below && field.equals.iter().any(|v| v == arn);
+    let excluded = if below {
+        field.not_starts_with.iter().any(|v| meet(arn, v)) || field.not_equals.iter().any(|v| v.starts_with(arn))
+    } else {
+        field.not_starts_with.iter().any(|v| arn.starts_with(v.as_str())) || field.not_equals.iter().any(|v| v == arn)
+    };
     wanted && !excluded
 }
 
@@ -282,15 +331,22 @@ mod tests {
     fn management_selectors() {
         let of = |fields| management(&advanced(fields));
         let all = of(vec![equals("eventCategory", "Management")]);
-        assert!(all.read && all.write && all.excluded.is_empty());
+        assert_eq!((all.read, all.write), (Services::AllBut(BTreeSet::new()), Services::AllBut(BTreeSet::new())));
         let no_kms = of(vec![
             equals("eventCategory", "Management"),
             field("eventSource", |f| f.not_equals = vec!["kms.amazonaws.com".into()]),
         ]);
-        assert!(no_kms.read && no_kms.excluded.contains("kms.amazonaws.com"));
+        assert!(
+            no_kms.read.open_ended() && no_kms.read.has("iam.amazonaws.com") && !no_kms.read.has("kms.amazonaws.com")
+        );
         let only = of(vec![equals("eventCategory", "Management"), equals("eventSource", "iam.amazonaws.com")]);
-        assert!(!only.read && !only.write, "one service is not management events");
+        assert!(!only.read.open_ended(), "one service is not management events");
+        assert!(only.write.has("iam.amazonaws.com") && !only.write.has("sts.amazonaws.com"));
+        assert!(
+            no_kms.with(of(vec![equals("eventCategory", "Management"), equals("eventSource", "kms.amazonaws.com")]))
+                == of(vec![equals("eventCategory", "Management")])
+        );
         let data_only = of(vec![equals("eventCategory", "Data"), equals("resources.type", "AWS::S3::Object")]);
-        assert!(!data_only.read && !data_only.write);
+        assert_eq!(data_only, Management::NONE);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::Source;
+use crate::finding::{Evidence, Source};
 use crate::inventory::cloudtrail::Trail;
 use crate::model::ids::{AccountId, Partition, Region, ResourceId};
-use crate::model::observed::{Observed, Told, Unknown};
+use crate::model::observed::{Observed, Told, Unknown, Why};
 use crate::model::time::{Moment, Timestamp};
 use crate::model::value::Judged;
 
@@ -13,7 +13,7 @@ use super::index::{Index, Seen};
 use super::kinds::{AccountRegion, TrailView};
 use super::kleene::{all, any, possible};
 use super::names;
-use super::selectors;
+use super::selectors::{self, Management, Services};
 use super::subject::{Alternative, Carrier, Part};
 
 /// Whether a trail sees what happens in a region of an account.
@@ -95,41 +95,120 @@ fn unseen(index: &Index, account: &AccountId) -> Told<()> {
     }
 }
 
-fn management_of(trail: &Trail) -> Told<selectors::Management> {
+fn management_of(trail: &Trail) -> Told<Management> {
     trail.selectors.as_ref().map(selectors::management).map_err(Clone::clone)
+}
+
+/// Services without whose events no question about AI workloads is answered: theirs, and those that hand out
+/// credentials, hold the data and keep the records.
+const NEEDED: &[&str] = &[
+    "bedrock.amazonaws.com",
+    "bedrock-agentcore.amazonaws.com",
+    "bedrock-mantle.amazonaws.com",
+    "cloudtrail.amazonaws.com",
+    "iam.amazonaws.com",
+    "s3.amazonaws.com",
+    "sagemaker.amazonaws.com",
+    "sts.amazonaws.com",
+];
+const GLOBAL: &[&str] = &["iam.amazonaws.com", "sts.amazonaws.com"];
+
+/// Whether services in general are recorded, and the needed ones among them.
+fn enough(services: &Services, needed: &[&str]) -> bool {
+    services.open_ended() && needed.iter().all(|source| services.has(source))
+}
+
+/// What trails that log record of management events in a region: what is known to be recorded, what at most could be,
+/// and which trails those are.
+struct Recorded<'a> {
+    surely: Management,
+    possibly: Told<Management>,
+    /// Why a trail may or may not take part.
+    doubt: Option<Unknown>,
+    trails: Vec<&'a Seen<Trail>>,
+}
+
+fn recorded<'a>(
+    index: &'a Index,
+    account: &AccountId,
+    region: &Region,
+    counts: impl Fn(&Trail) -> Told<bool>,
+) -> Recorded<'a> {
+    let mut surely = Management::NONE;
+    let mut possibly = unseen(index, account).map(|()| Management::NONE);
+    let (mut doubt, mut trails) = (None, Vec::new());
+    for seen in index.trails.values() {
+        let trail = &seen.fact;
+        let takes_part = all([reaches(index, trail, account, region), logging(trail), counts(trail)]);
+        if takes_part == Ok(false) {
+            continue;
+        }
+        let records = management_of(trail);
+        if records.as_ref().is_ok_and(|records| *records == Management::NONE) {
+            continue;
+        }
+        trails.push(seen);
+        match (takes_part, records) {
+            (Ok(_), Ok(records)) => {
+                surely = surely.with(records.clone());
+                possibly = possibly.map(|so_far| so_far.with(records));
+            }
+            (Err(unknown), Ok(records)) => {
+                possibly = possibly.map(|so_far| so_far.with(records));
+                doubt = doubt.or(Some(unknown));
+            }
+            (_, Err(unknown)) => possibly = possibly.and(Err(unknown)),
+        }
+    }
+    Recorded { surely, possibly, doubt, trails }
+}
+
+impl Recorded<'_> {
+    /// Why what is recorded in all is not known; only asked where it is not.
+    fn open(&self) -> Unknown {
+        match (&self.possibly, &self.doubt) {
+            (Err(unknown), _) | (Ok(_), Some(unknown)) => unknown.clone(),
+            (Ok(_), None) => Unknown::new("cloudtrail:GetEventSelectors", Why::Undecidable),
+        }
+    }
+
+    fn has(&self, direction: fn(&Management) -> &Services, needed: &[&str]) -> Told<bool> {
+        if enough(direction(&self.surely), needed) {
+            return Ok(true);
+        }
+        match &self.possibly {
+            Ok(possibly) if !enough(direction(possibly), needed) => Ok(false),
+            _ => Err(self.open()),
+        }
+    }
+
+    /// Services that are certainly left out of what is recorded otherwise.
+    fn left_out(&self, direction: fn(&Management) -> &Services) -> Told<BTreeSet<String>> {
+        match (direction(&self.surely), &self.possibly) {
+            (Services::AllBut(out), _) if out.is_empty() => Ok(BTreeSet::new()),
+            (services, Ok(possibly)) if services == direction(possibly) => match services {
+                Services::AllBut(out) => Ok(out.clone()),
+                Services::Only(_) => Ok(BTreeSet::new()),
+            },
+            _ => Err(self.open()),
+        }
+    }
 }
 
 /// Management events of one region, as `account_region` shows them.
 pub(super) fn account_region(index: &Index, account: &AccountId, region: &Region) -> AccountRegion {
-    let read = union(index, account, region, |t| management_of(t).map(|m| m.read));
-    let write = union(index, account, region, |t| management_of(t).map(|m| m.write));
+    let here = recorded(index, account, region, |_| Ok(true));
     let home = Partition::of_region(region).home_region();
-    // Reads and writes may be split over two trails, here as elsewhere.
-    let global = |direction: fn(selectors::Management) -> bool| {
-        union(index, account, &home, |t| all([t.global_service_events.clone(), management_of(t).map(direction)])).truth
-    };
-    let global = all([global(|m| m.read), global(|m| m.write)]);
-    let recording: Vec<&Vote<'_>> = read.votes.iter().chain(&write.votes).filter(|v| v.truth == Ok(true)).collect();
-    let excluded = recording
-        .iter()
-        .map(|v| management_of(&v.seen.fact).map(|m| m.excluded))
-        .try_fold(None::<BTreeSet<String>>, |common, one| {
-            let one = one?;
-            Ok::<_, Unknown>(Some(common.map_or_else(|| one.clone(), |c| &c & &one)))
-        })
-        .map(|common| common.map_or_else(Vec::new, |c| c.into_iter().collect()));
-    // Without a trail that certainly records, what it leaves out cannot be told either.
-    let excluded = match (&read.truth, recording.is_empty()) {
-        (Err(unknown), true) => Err(unknown.clone()),
-        _ => excluded,
-    };
-    let trails: BTreeSet<String> = read.votes.iter().chain(&write.votes).map(|v| v.seen.fact.arn.clone()).collect();
+    let global = recorded(index, account, &home, |t| t.global_service_events.clone());
+    let excluded = here.left_out(|m| &m.read).and_then(|read| Ok(&read | &here.left_out(|m| &m.write)?));
+    let trails: BTreeSet<String> = here.trails.iter().map(|seen| seen.fact.arn.clone()).collect();
     AccountRegion {
         region: region.clone(),
-        read_recorded: read.truth,
-        write_recorded: write.truth,
-        excluded_sources: excluded,
-        global_recorded: global,
+        read_recorded: here.has(|m| &m.read, NEEDED),
+        write_recorded: here.has(|m| &m.write, NEEDED),
+        excluded_sources: excluded.map(|out| out.into_iter().collect()),
+        // Reads and writes may be split over two trails, here as elsewhere.
+        global_recorded: all([global.has(|m| &m.read, GLOBAL), global.has(|m| &m.write, GLOBAL)]),
         trails: trails.into_iter().collect(),
     }
 }
@@ -144,23 +223,45 @@ pub(super) struct DataEvents<'a> {
 }
 
 impl DataEvents<'_> {
-    fn of(&self, trail: &Trail) -> Told<selectors::ReadWrite> {
-        trail.selectors.as_ref().map(|s| selectors::data(s, self.resource_type, self.arns)).map_err(Clone::clone)
+    fn of(&self, trail: &Trail, arns: &[String]) -> Told<selectors::ReadWrite> {
+        trail.selectors.as_ref().map(|s| selectors::data(s, self.resource_type, arns)).map_err(Clone::clone)
+    }
+
+    /// Each ARN on its own: one trail may record one prefix of a bucket, another the next.
+    fn each(&self) -> Vec<&[String]> {
+        if self.arns.is_empty() { vec![self.arns] } else { self.arns.chunks(1).collect() }
+    }
+
+    fn recorded(&self, index: &Index, direction: fn(selectors::ReadWrite) -> bool) -> Told<bool> {
+        all(self
+            .each()
+            .into_iter()
+            .map(|arns| union(index, self.account, self.region, |t| self.of(t, arns).map(direction)).truth))
     }
 
     pub(super) fn reads(&self, index: &Index) -> Told<bool> {
-        union(index, self.account, self.region, |t| self.of(t).map(|d| d.read)).truth
+        self.recorded(index, |d| d.read)
     }
 
     pub(super) fn writes(&self, index: &Index) -> Told<bool> {
-        union(index, self.account, self.region, |t| self.of(t).map(|d| d.write)).truth
+        self.recorded(index, |d| d.write)
     }
 
     /// Alternatives that carry these events: each trail that records them whole, and all that record any together.
     pub(super) fn alternatives(&self, index: &Index, own: Carrier) -> Vec<Alternative> {
-        let whole = union(index, self.account, self.region, |t| self.of(t).map(|d| d.read && d.write));
-        let part = union(index, self.account, self.region, |t| self.of(t).map(|d| d.read || d.write));
-        alternatives(index, &whole, &part, own)
+        let whole = union(index, self.account, self.region, |t| self.of(t, self.arns).map(|d| d.read && d.write));
+        alternatives(index, &whole, &self.partial(index), own)
+    }
+
+    fn partial<'a>(&self, index: &'a Index) -> Union<'a> {
+        union(index, self.account, self.region, |t| {
+            any(self.each().into_iter().map(|arns| self.of(t, arns).map(|d| d.read || d.write)))
+        })
+    }
+
+    /// The calls that told of the trails that record any of it.
+    pub(super) fn evidence(&self, index: &Index) -> Vec<Evidence> {
+        self.partial(index).votes.iter().flat_map(|vote| vote.seen.evidence.clone()).collect()
     }
 }
 
@@ -168,8 +269,9 @@ impl DataEvents<'_> {
 pub(super) fn management_part(index: &Index, account: &AccountId, region: &Region) -> Part {
     let own =
         Carrier { resource: names::account_region(account, region), judged_as: Source::ApiActivity, certain: true };
-    let whole = union(index, account, region, |t| management_of(t).map(|m| m.read && m.write));
-    let part = union(index, account, region, |t| management_of(t).map(|m| m.read || m.write));
+    let both = |m: Management| enough(&m.read, NEEDED) && enough(&m.write, NEEDED);
+    let whole = union(index, account, region, |t| management_of(t).map(both));
+    let part = union(index, account, region, |t| management_of(t).map(|m| m != Management::NONE));
     Part { label: region.to_string(), alternatives: alternatives(index, &whole, &part, own) }
 }
 

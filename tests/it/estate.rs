@@ -8,11 +8,11 @@ use std::convert::Infallible;
 
 use locard::check::{self, CheckSet};
 use locard::config::Requirements;
-use locard::finding::{Finding, Source, Status};
+use locard::finding::{Finding, Source, Status, Truth};
 use locard::inventory::bedrock::{BedrockMetrics, BedrockRegion, CloudWatchSink, InvocationLogging, S3Sink};
 use locard::inventory::cloudtrail::{AdvancedSelector, BasicSelector, FieldSelector, Selectors, Trail, TrailStatus};
 use locard::inventory::ec2::{FlowLog, Subnet, SubnetPlace};
-use locard::inventory::logs::{LogDeliveries, LogGroup, LogGroupSettings};
+use locard::inventory::logs::{LogDeliveries, LogGroup, LogGroupSettings, S3AccessDelivery};
 use locard::inventory::organizations::{Account, AccountEntry, Organization, OrganizationId};
 use locard::inventory::s3::{
     AccessLogging, Bucket, BucketName, BucketProbe, DefaultRetention, Encryption, LifecycleRule, ObjectLock,
@@ -27,6 +27,7 @@ use locard::model::time::{Moment, Timestamp};
 use locard::relate::graph;
 use locard::relate::index::Index;
 use locard::relate::subject::AccountGraph;
+use rayon::prelude::*;
 
 pub(crate) const MANAGEMENT: &str = "111111111111";
 pub(crate) const ARCHIVE: &str = "222222222222";
@@ -528,12 +529,39 @@ impl Estate {
     }
 
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        let checks = builtin();
+        self.findings_of(&builtin())
+    }
+
+    fn findings_of(&self, checks: &CheckSet) -> Vec<Finding> {
         let partition = Partition::from("aws");
         self.graphs()
             .iter()
-            .flat_map(|graph| check::evaluate::evaluate(&checks, graph, &Requirements::default(), &partition).findings)
+            .flat_map(|graph| check::evaluate::evaluate(checks, graph, &Requirements::default(), &partition).findings)
             .collect()
+    }
+
+    /// Every estate that differs from this one by a single fact, which is known here and denied there, with the name
+    /// of the fact.
+    fn with_one_fact_denied(&self) -> Vec<(String, Self)> {
+        let mut all = Vec::new();
+        for (account, lines) in &self.accounts {
+            for (at, line) in lines.iter().enumerate() {
+                let whole = serde_json::to_value(line).expect("a line is plain data");
+                let mut pointers = Vec::new();
+                known(&whole, String::new(), &mut pointers);
+                for pointer in pointers {
+                    let mut changed = whole.clone();
+                    let call = line.reads.first().map_or("s3:ListBuckets", |read| read.call.as_str());
+                    let unknown = serde_json::json!({"unknown": {"call": call, "why": "denied"}});
+                    *changed.pointer_mut(&pointer).expect("walked to") = unknown;
+                    let mut estate = self.clone();
+                    let lines = estate.accounts.get_mut(account).expect("the account");
+                    lines[at] = serde_json::from_value(changed).expect("an unknown fits wherever a known does");
+                    all.push((format!("{} of {} {}", pointer, line.kind, line.id), estate));
+                }
+            }
+        }
+        all
     }
 
     /// Findings that do not pass, as `status check resource-tail`, sorted.
@@ -550,6 +578,28 @@ impl Estate {
         gaps.sort();
         gaps.dedup();
         gaps
+    }
+}
+
+/// JSON pointers to what AWS told: known or absent.
+fn known(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
+    use serde_json::Value;
+    match value {
+        Value::String(text) if text == "absent" => found.push(at),
+        Value::Object(map) => {
+            if map.len() == 1 && map.contains_key("known") {
+                found.push(at.clone());
+            }
+            for (key, inner) in map {
+                known(inner, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                known(inner, format!("{at}/{index}"), found);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -896,4 +946,571 @@ fn an_account_that_cannot_be_entered_stays_out_of_findings_and_its_buckets_unkno
     });
     assert!(gaps.contains(&"unknown bucket-access-unlogged corpus".to_owned()), "{gaps:#?}");
     assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+}
+
+/// Takes every single known fact away, one at a time, and compares each finding, criterion by criterion.
+#[track_caller]
+fn nothing_flips_when_a_fact_is_denied(estate: &Estate) {
+    let checks = builtin();
+    // Not the region, which may be the fact that is denied.
+    let key = |f: &Finding| (f.check.clone(), f.account.clone(), f.resource.clone());
+    let before: BTreeMap<_, Finding> = estate.findings_of(&checks).into_iter().map(|f| (key(&f), f)).collect();
+    let variants = estate.with_one_fact_denied();
+    assert!(variants.len() > 200, "the walk finds facts: {}", variants.len());
+    let mut flips: Vec<String> = variants
+        .par_iter()
+        .flat_map_iter(|(fact, variant)| {
+            let mut flips = Vec::new();
+            for after in variant.findings_of(&checks) {
+                let Some(before) = before.get(&key(&after)) else {
+                    // What may be there and is recorded either way passes.
+                    if after.status == Status::Fail {
+                        flips.push(format!("{} fails on {} out of {fact}", after.check, after.resource));
+                    }
+                    continue;
+                };
+                if before.status != after.status && after.status != Status::Unknown {
+                    let (from, to) = (before.status.word(), after.status.word());
+                    flips.push(format!("{from} to {to}: {} on {} by {fact}", after.check, after.resource));
+                }
+                if before.points.low < after.points.low || before.points.high > after.points.high {
+                    flips.push(format!("points of {} on {} narrow by {fact}", after.check, after.resource));
+                }
+                for (one, other) in before.criteria.iter().zip(&after.criteria) {
+                    if other.status != Truth::Unknown && one.status != other.status {
+                        flips.push(format!("`{}` of {} on {} by {fact}", one.expect, after.check, after.resource));
+                    }
+                }
+            }
+            flips
+        })
+        .collect();
+    flips.sort();
+    assert!(flips.is_empty(), "{flips:#?}");
+}
+
+#[test]
+fn a_denied_fact_turns_nothing_but_unknown_in_the_clean_estate() {
+    nothing_flips_when_a_fact_is_denied(&Estate::healthy());
+}
+
+/// Much is wrong at once, in ways that meet.
+fn broken() -> Estate {
+    let mut e = Estate::healthy();
+    e.edit_status(|s| s.latest_delivery_error = Some("AccessDenied".into()));
+    e.edit_bucket("org-trail", |b| b.object_lock = Observed::Absent);
+    e.edit_bucket("prod-models", |b| {
+        b.versioning = Observed::Known(Versioning { status: "Suspended".into(), mfa_delete: false });
+        b.object_lock = Observed::Absent;
+        // It receives its neighbour's access logs.
+        b.access_logging = Observed::Absent;
+    });
+    e.edit_bucket("prod-evidence", |b| {
+        b.object_lock = Observed::Absent;
+        b.access_logging =
+            Observed::Known(AccessLogging { target_bucket: "prod-models".into(), target_prefix: String::new() });
+        b.encryption = Observed::Known(Encryption { algorithm: "aws:kms".into(), kms_key: Some("gone".into()) });
+    });
+    e.edit_trail(|t| {
+        if let Ok(Selectors::Advanced(list)) = &mut t.selectors {
+            list.truncate(1);
+        }
+    });
+    e.edit_live(|c| c.started = false);
+    e.edit_logging(|l| l.text = Some(false));
+    e.edit_flow(|l| {
+        l.traffic = Ok("REJECT".into());
+        l.deliver_status = Some("FAILED".into());
+    });
+    for group in ["/bedrock", "/flows", "/aws/sagemaker/Endpoints/ranking"] {
+        e.edit_group(group, |g| {
+            if let Ok(Some(settings)) = &mut g.settings {
+                settings.retention_days = Some(7);
+                settings.deletion_protection = Some(false);
+            }
+        });
+    }
+    e
+}
+
+#[test]
+fn a_denied_fact_turns_nothing_but_unknown_in_a_broken_estate() {
+    nothing_flips_when_a_fact_is_denied(&broken());
+}
+
+fn data_selector(fields: Vec<FieldSelector>) -> AdvancedSelector {
+    let of = |field: &str, value: &str| FieldSelector {
+        field: field.into(),
+        equals: vec![value.into()],
+        ..FieldSelector::default()
+    };
+    let mut all = vec![of("eventCategory", "Data"), of("resources.type", "AWS::S3::Object")];
+    all.extend(fields);
+    AdvancedSelector { name: None, fields: all }
+}
+
+fn management_selector(fields: Vec<FieldSelector>) -> AdvancedSelector {
+    let category =
+        FieldSelector { field: "eventCategory".into(), equals: vec!["Management".into()], ..FieldSelector::default() };
+    AdvancedSelector { name: None, fields: std::iter::once(category).chain(fields).collect() }
+}
+
+fn starting(prefix: &str) -> FieldSelector {
+    FieldSelector { field: "resources.ARN".into(), starts_with: vec![prefix.into()], ..FieldSelector::default() }
+}
+
+impl Estate {
+    /// Adds a trail of an account that differs from the organization's.
+    fn second_trail(&mut self, account: &str, change: impl FnOnce(&mut Trail)) {
+        let mut found = None;
+        self.edit(|_, line| {
+            if let Fact::Trail(trail) = &line.fact {
+                found = Some(trail.clone());
+            }
+        });
+        let mut trail = found.expect("the trail");
+        trail.name = "second".into();
+        trail.owner = account.into();
+        trail.arn = format!("arn:aws:cloudtrail:{HOME}:{account}:trail/second");
+        change(&mut trail);
+        let arn = trail.arn.clone();
+        self.add(account, Some(HOME), &arn, "cloudtrail:GetTrailStatus", Fact::Trail(trail));
+    }
+
+    /// Replaces the selectors of every trail there is.
+    fn select(&mut self, selectors: Vec<AdvancedSelector>) {
+        self.edit_trail(|t| t.selectors = Ok(Selectors::Advanced(selectors.clone())));
+    }
+
+    fn edit_workload(&mut self, kind: WorkloadKind, change: impl Fn(&mut Workload)) {
+        self.edit(|_, line| {
+            if let Fact::Workload(workload) = &mut line.fact
+                && workload.kind == kind
+            {
+                change(workload);
+            }
+        });
+    }
+
+    fn status_of(&self, check: &str, tail: &str) -> Vec<&'static str> {
+        let findings = self.findings();
+        let found = findings.iter().filter(|f| f.check == check && f.resource.as_str().ends_with(tail));
+        found.map(|f| f.status.word()).collect()
+    }
+}
+
+#[track_caller]
+fn judged(check: &str, tail: &str, wanted: &[&str], change: impl FnOnce(&mut Estate)) {
+    let mut estate = Estate::healthy();
+    change(&mut estate);
+    assert_eq!(estate.status_of(check, tail), wanted, "{check} on {tail}: {:#?}", estate.gaps());
+}
+
+#[test]
+fn prefixes_of_a_bucket_split_over_trails_are_whole() {
+    let two_uses = |e: &mut Estate| {
+        e.edit_workload(WorkloadKind::TrainingJob, |w| {
+            if let Ok(uses) = &mut w.uses {
+                let mut other = uses[0].clone();
+                other.location = "s3://corpus/labels".into();
+                uses.push(other);
+            }
+        });
+    };
+    let objects = |prefix: &str| {
+        Ok(Selectors::Advanced(vec![data_selector(vec![starting(&format!("arn:aws:s3:::corpus/{prefix}"))])]))
+    };
+    judged("bucket-object-events-unrecorded", "corpus", &["pass"], |e| {
+        two_uses(e);
+        e.edit_trail(|t| t.selectors = objects("train"));
+        e.second_trail(LAKE, |t| {
+            t.organization = Ok(false);
+            t.selectors = objects("labels");
+        });
+    });
+    judged("bucket-object-events-unrecorded", "corpus", &["fail"], |e| {
+        two_uses(e);
+        e.edit_trail(|t| t.selectors = objects("train"));
+    });
+    // A trail of another account that is none of the organization's records nothing here.
+    judged("bucket-object-events-unrecorded", "corpus", &["fail"], |e| {
+        two_uses(e);
+        e.edit_trail(|t| t.selectors = objects("train"));
+        e.second_trail(ARCHIVE, |t| {
+            t.organization = Ok(false);
+            t.selectors = objects("labels");
+        });
+    });
+}
+
+#[test]
+fn a_selector_that_equals_a_folder_records_no_object_below_it() {
+    let equals = |value: &str| FieldSelector {
+        field: "resources.ARN".into(),
+        equals: vec![value.into()],
+        ..FieldSelector::default()
+    };
+    judged("bucket-object-events-unrecorded", "corpus", &["fail"], |e| {
+        e.edit_workload(WorkloadKind::TrainingJob, |w| {
+            if let Ok(uses) = &mut w.uses {
+                uses[0].location = "s3://corpus/".into();
+            }
+        });
+        e.select(vec![data_selector(vec![equals("arn:aws:s3:::corpus/")])]);
+    });
+}
+
+#[test]
+fn a_selector_that_leaves_out_another_endpoint_leaves_this_one_in() {
+    let but = |name: &str| {
+        let mut selector = data_selector(vec![FieldSelector {
+            field: "resources.ARN".into(),
+            not_equals: vec![format!("arn:aws:sagemaker:{HOME}:{PROD}:Endpoint/{name}")],
+            ..FieldSelector::default()
+        }]);
+        selector.fields[1].equals = vec!["AWS::SageMaker::Endpoint".into()];
+        selector
+    };
+    let check = "endpoint-invocations-unrecorded";
+    judged(check, "ranking", &["pass"], |e| e.select(vec![but("ranking-2")]));
+    judged(check, "ranking", &["pass"], |e| e.select(vec![but("rank")]));
+    judged(check, "ranking", &["fail"], |e| e.select(vec![but("ranking")]));
+}
+
+#[test]
+fn trails_that_leave_out_ai_services_do_not_record_them() {
+    let but = |source: &str| FieldSelector {
+        field: "eventSource".into(),
+        not_equals: vec![source.into()],
+        ..FieldSelector::default()
+    };
+    let only = |source: &str| FieldSelector {
+        field: "eventSource".into(),
+        equals: vec![source.into()],
+        ..FieldSelector::default()
+    };
+    let check = "api-activity-unrecorded";
+    let here = "333333333333:us-east-1";
+    judged(check, here, &["pass"], |e| e.select(vec![management_selector(vec![but("kms.amazonaws.com")])]));
+    for source in ["bedrock.amazonaws.com", "sagemaker.amazonaws.com", "sts.amazonaws.com"] {
+        judged(check, here, &["fail"], |e| e.select(vec![management_selector(vec![but(source)])]));
+    }
+    let bedrock = "bedrock.amazonaws.com";
+    // Another selector, or another trail, may take it in again.
+    judged(check, here, &["pass"], |e| {
+        e.select(vec![management_selector(vec![but(bedrock)]), management_selector(vec![only(bedrock)])]);
+    });
+    judged(check, here, &["pass"], |e| {
+        e.select(vec![management_selector(vec![but(bedrock)])]);
+        e.second_trail(PROD, |t| t.selectors = Ok(Selectors::Advanced(vec![management_selector(vec![only(bedrock)])])));
+    });
+    judged(check, here, &["unknown"], |e| {
+        e.select(vec![management_selector(vec![but(bedrock)])]);
+        e.second_trail(PROD, |t| t.selectors = Err(denied("cloudtrail:GetEventSelectors")));
+    });
+    // Reads whole, writes without it: the reads make up for nothing.
+    let reads = |value: &str| FieldSelector {
+        field: "readOnly".into(),
+        equals: vec![value.into()],
+        ..FieldSelector::default()
+    };
+    judged(check, here, &["fail"], |e| {
+        e.select(vec![
+            management_selector(vec![reads("true")]),
+            management_selector(vec![reads("false"), but(bedrock)]),
+        ]);
+    });
+}
+
+#[test]
+fn rules_on_the_folder_that_records_land_in_cover_them() {
+    let rule = ReplicationRule {
+        enabled: true,
+        prefix: "invocations/".into(),
+        tag_filter: false,
+        bucket: "org-trail".into(),
+        account: Some(ARCHIVE.into()),
+    };
+    judged("bedrock-log-bucket-mutable", "prod-evidence", &["pass"], |e| {
+        e.edit_bucket("prod-evidence", |b| {
+            b.object_lock = Observed::Absent;
+            b.replication = Observed::Known(vec![rule.clone()]);
+        });
+    });
+    let expiring = LifecycleRule {
+        id: None,
+        enabled: true,
+        prefix: "invocations-scratch/".into(),
+        tag_or_size_filter: false,
+        expiration_days: Some(3),
+        expiration_date: None,
+        noncurrent_days: Some(1),
+        newer_noncurrent_versions: None,
+    };
+    judged("bedrock-log-bucket-short-lived", "prod-evidence", &["pass"], |e| {
+        e.edit_bucket("prod-evidence", |b| {
+            b.object_lock = Observed::Absent;
+            b.lifecycle = Observed::Known(vec![expiring.clone()]);
+        });
+    });
+    let below = vec![
+        data_selector(vec![starting("arn:aws:s3:::prod-evidence/invocations/")]),
+        data_selector(vec![starting("arn:aws:s3:::prod-evidence/capture/")]),
+    ];
+    judged("bucket-object-events-unrecorded", "prod-evidence", &["pass"], |e| e.select(below));
+}
+
+#[test]
+fn a_bucket_that_cannot_receive_invocations_is_no_copy_of_the_log_group() {
+    let short = |e: &mut Estate| {
+        e.edit_group("/bedrock", |g| {
+            if let Ok(Some(settings)) = &mut g.settings {
+                settings.retention_days = Some(7);
+            }
+        });
+    };
+    judged("bedrock-log-group-short-lived", "/bedrock", &["pass"], short);
+    judged("bedrock-log-group-short-lived", "/bedrock", &["fail"], |e| {
+        short(e);
+        // Of another account.
+        e.edit_logging(|l| l.s3 = Some(S3Sink { bucket: "org-trail".into(), prefix: String::new() }));
+    });
+    judged("bedrock-log-group-short-lived", "/bedrock", &["fail"], |e| {
+        short(e);
+        e.edit_bucket("prod-evidence", |b| b.region = Ok("eu-west-1".into()));
+    });
+}
+
+#[test]
+fn endpoints_that_do_not_serve_are_not_judged() {
+    for status in ["Creating", "Failed", "Deleting"] {
+        let stopped = |e: &mut Estate| {
+            e.edit_workload(WorkloadKind::Endpoint, |w| w.status = Some(status.into()));
+            e.edit_live(|c| c.started = false);
+        };
+        judged("endpoint-capture-incomplete", "ranking", &["fail"], stopped);
+        judged("endpoint-capture-incomplete", "ranking", &[], |e| {
+            stopped(e);
+            e.edit(|_, line| {
+                if let Fact::EndpointMetrics(metrics) = &mut line.fact {
+                    metrics.invoked = Ok(Vec::new());
+                }
+            });
+        });
+        judged("endpoint-capture-incomplete", "us-east-1", &["unknown"], |e| {
+            stopped(e);
+            e.edit(|_, line| {
+                if let Fact::EndpointMetrics(metrics) = &mut line.fact {
+                    metrics.invoked = Err(denied("cloudwatch:ListMetrics"));
+                }
+            });
+        });
+    }
+    judged("endpoint-capture-incomplete", "ranking", &["fail"], |e| {
+        e.edit_workload(WorkloadKind::Endpoint, |w| w.status = Some("UpdateRollbackFailed".into()));
+        e.edit_live(|c| c.started = false);
+    });
+}
+
+#[test]
+fn every_direction_needs_its_fields_where_it_is_delivered() {
+    let thin = |l: &mut FlowLog| l.format = Some("${interface-id} ${packets}".into());
+    judged("flow-fields-missing", "vpc-1", &["fail"], |e| {
+        e.edit_flow(|l| {
+            l.traffic = Ok("ACCEPT".into());
+            thin(l);
+        });
+        e.flow_log("fl-2", "vpc-1", "REJECT");
+    });
+    judged("flow-fields-missing", "vpc-1", &["fail"], |e| {
+        e.edit_flow(|l| l.deliver_status = Some("FAILED".into()));
+        e.flow_log("fl-2", "vpc-1", "ALL");
+        e.edit_flow(|l| {
+            if l.id == "fl-2" {
+                thin(l);
+            }
+        });
+    });
+    judged("flow-fields-missing", "vpc-1", &["pass"], |e| {
+        e.edit_flow(thin);
+        e.flow_log("fl-2", "vpc-1", "ALL");
+    });
+}
+
+#[test]
+fn a_shared_subnet_is_judged_by_its_owners_flow_logs_where_they_are_seen() {
+    let shared = |e: &mut Estate| {
+        e.edit(|_, line| {
+            if let Fact::Subnet(subnet) = &mut line.fact {
+                subnet.place = Ok(Some(SubnetPlace { vpc: "vpc-1".into(), owner: LAKE.into() }));
+            }
+        });
+        for lines in e.accounts.values_mut() {
+            lines.retain(|l| !matches!(l.fact, Fact::FlowLog(_)));
+        }
+    };
+    let check = "subnet-flows-unrecorded";
+    judged(check, "vpc-1", &["fail"], shared);
+    judged(check, "vpc-1", &["unknown"], |e| {
+        shared(e);
+        e.edit(|account, line| {
+            if let Fact::Listing(listing) = &mut line.fact
+                && account.as_str() == LAKE
+                && listing.call == "ec2:DescribeFlowLogs"
+            {
+                listing.count = Err(denied("ec2:DescribeFlowLogs"));
+            }
+        });
+    });
+    judged(check, "vpc-1", &["pass"], |e| {
+        shared(e);
+        e.flow_log("fl-1", "vpc-1", "ALL");
+        let mine = e.accounts.get_mut(&AccountId::from(PROD)).expect("prod");
+        let at = mine.iter().position(|l| matches!(l.fact, Fact::FlowLog(_))).expect("the log");
+        let mut line = mine.remove(at);
+        line.account = LAKE.into();
+        e.accounts.get_mut(&AccountId::from(LAKE)).expect("lake").push(line);
+    });
+}
+
+#[test]
+fn a_vended_delivery_of_access_logs_must_end_somewhere() {
+    let only_delivery = |e: &mut Estate, destination: &str| {
+        e.select(vec![management_selector(Vec::new())]);
+        e.edit_bucket("prod-models", |b| b.access_logging = Observed::Absent);
+        e.edit(|account, line| {
+            if let Fact::LogDeliveries(deliveries) = &mut line.fact
+                && account.as_str() == PROD
+            {
+                deliveries.s3_access = Ok(vec![S3AccessDelivery {
+                    bucket_arn: "arn:aws:s3:::prod-models".into(),
+                    active: true,
+                    destination_arn: destination.into(),
+                }]);
+            }
+        });
+    };
+    let check = "bucket-access-unlogged";
+    let group = format!("arn:aws:logs:{HOME}:{PROD}:log-group:/flows");
+    judged(check, "prod-models", &["pass"], |e| only_delivery(e, &group));
+    judged(check, "prod-models", &["pass"], |e| only_delivery(e, "arn:aws:s3:::org-trail"));
+    judged(check, "prod-models", &["fail"], |e| {
+        only_delivery(e, &group);
+        e.edit_group("/flows", |g| g.settings = Ok(None));
+    });
+    judged(check, "prod-models", &["fail"], |e| {
+        only_delivery(e, "arn:aws:s3:::org-trail");
+        e.delete_bucket("org-trail");
+    });
+    judged(check, "prod-models", &["unknown"], |e| {
+        only_delivery(e, &group);
+        e.edit_group("/flows", |g| g.settings = Err(denied("logs:DescribeLogGroups")));
+    });
+}
+
+#[test]
+fn deletion_is_denied_only_where_few_are_exempt_and_the_records_are_meant() {
+    let policy = |resource: &str, exempt: &str| {
+        serde_json::json!({"Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject",
+             "Resource": "arn:aws:s3:::prod-access-logs/*"},
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject*", "Resource": resource,
+             "Condition": {"ArnNotLike": {"aws:PrincipalArn": exempt}}}
+        ]})
+        .to_string()
+    };
+    let check = "access-log-bucket-mutable";
+    let all = "arn:aws:s3:::prod-access-logs/*";
+    let with = |wanted: &[&str], resource: &str, exempt: &str| {
+        let document = policy(resource, exempt);
+        judged(check, "prod-access-logs", wanted, |e| {
+            e.edit_bucket("prod-access-logs", |b| b.policy = Observed::Known(document.clone()));
+        });
+    };
+    with(&["pass"], all, "arn:aws:iam::333333333333:role/janitor");
+    with(&["fail"], all, "*");
+    with(&["fail"], all, "arn:aws:iam::*");
+    with(&["fail"], all, "arn:aws:iam::333333333333:role/*");
+    with(&["fail"], "arn:aws:s3:::prod-access-logs/prod-models/*", "arn:aws:iam::333333333333:role/janitor");
+    let document = policy("arn:aws:s3:::prod-access-logs/prod-models/*", "arn:aws:iam::333333333333:role/janitor");
+    judged(check, "prod-access-logs", &["pass"], |e| {
+        e.edit_bucket("prod-access-logs", |b| b.policy = Observed::Known(document.clone()));
+        e.edit_bucket("prod-evidence", |b| b.access_logging = Observed::Absent);
+    });
+}
+
+#[test]
+fn a_bucket_for_config_is_never_told_to_be_locked() {
+    let config = serde_json::json!({"Statement": [{"Effect": "Allow", "Principal": {"Service": "config.amazonaws.com"},
+        "Action": "s3:PutObject", "Resource": "arn:aws:s3:::org-trail/*"}]})
+    .to_string();
+    let change = |e: &mut Estate| {
+        e.edit_bucket("org-trail", |b| {
+            b.object_lock = Observed::Absent;
+            b.policy = Observed::Known(config.clone());
+        });
+    };
+    judged("trail-bucket-mutable", "org-trail", &[], change);
+    judged("trail-bucket-unlockable", "org-trail", &["fail"], change);
+}
+
+#[test]
+fn replicating_into_a_bucket_that_is_gone_makes_no_copy() {
+    let rule = ReplicationRule {
+        enabled: true,
+        prefix: String::new(),
+        tag_filter: false,
+        bucket: "gone".into(),
+        account: None,
+    };
+    judged("capture-bucket-mutable", "prod-evidence", &["fail"], |e| {
+        e.edit_bucket("prod-evidence", |b| {
+            b.object_lock = Observed::Absent;
+            b.replication = Observed::Known(vec![rule.clone()]);
+        });
+        e.probe("gone", Ok(false));
+    });
+}
+
+#[test]
+fn accounts_entered_for_evidence_alone_are_not_judged_themselves() {
+    let mut estate = Estate::healthy();
+    estate.edit(|account, line| {
+        if let Fact::Account(entry) = &mut line.fact {
+            entry.workloads = account.as_str() == PROD;
+        }
+    });
+    let others = [MANAGEMENT, ARCHIVE, LAKE];
+    let findings = estate.findings();
+    let own: Vec<_> = findings
+        .iter()
+        .filter(|f| others.contains(&f.account.as_str()) && f.resource_kind == "account_region")
+        .map(|f| (&f.check, &f.account))
+        .collect();
+    assert!(own.is_empty(), "{own:?}");
+    assert!(findings.iter().any(|f| f.resource.as_str().ends_with("corpus")), "what they hold is");
+}
+
+#[test]
+fn every_verdict_shows_the_calls_it_rests_on() {
+    for estate in [Estate::healthy(), broken()] {
+        for finding in estate.findings() {
+            if matches!(finding.status, Status::Pass | Status::Fail) {
+                assert!(!finding.evidence.is_empty(), "{} on {}", finding.check, finding.resource);
+            }
+            let calls: Vec<&str> = finding.evidence.iter().map(|e| e.call.as_str()).collect();
+            let trails =
+                ["bucket-object-events-unrecorded", "endpoint-invocations-unrecorded", "api-activity-unrecorded"];
+            if finding.status == Status::Pass && trails.contains(&finding.check.as_str()) {
+                assert!(calls.contains(&"cloudtrail:GetTrailStatus"), "{}: {calls:?}", finding.check);
+            }
+            if finding.check == "endpoint-log-group-missing" {
+                assert!(calls.contains(&"logs:DescribeLogGroups"), "{calls:?}");
+                assert!(calls.contains(&"cloudwatch:ListMetrics"), "{calls:?}");
+            }
+            if finding.check == "flow-logs-undelivered" && finding.status == Status::Pass {
+                assert!(calls.contains(&"logs:DescribeLogGroups"), "{calls:?}");
+            }
+        }
+    }
 }

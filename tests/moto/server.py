@@ -22,7 +22,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -176,11 +179,22 @@ class FilledMoto:
         return None
 
 
+def end_with_input() -> None:
+    """Wait until standard input closes, then end the process."""
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run a moto server with its gaps filled.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5000)
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input closes")
     arguments = parser.parse_args()
+    if arguments.until_eof:
+        # Whoever started the server holds the other end, so that it cannot outlive them.
+        threading.Thread(target=end_with_input, daemon=True).start()
     cloudwatch.correct()
     s3.correct()
     app = FilledMoto(werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app))

@@ -45,10 +45,11 @@ impl Moto {
         let log = fs::File::create(folder.join("moto.log")).unwrap();
         let server = Command::new(python())
             .arg(script("server.py"))
-            .args(["--port", "0"])
+            .args(["--port", "0", "--until-eof"])
             .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
             .env("MOTO_RECORDER_FILEPATH", folder.join("recording.jsonl"))
-            .stdin(Stdio::null())
+            // Statics are never dropped: the pipe that closes with this process ends the server.
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
