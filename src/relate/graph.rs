@@ -318,11 +318,7 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
     let state = found.bedrock.get(region).copied();
     let logging = state.map_or_else(|| Observed::Unknown(unread.clone()), |s| s.logging.clone());
     let metrics = state.map_or_else(|| Err(unread.clone()), |s| s.metrics.clone());
-    let delivered = |end: &str| {
-        Observed::from_told(metrics.clone().map(|m| {
-            Some(m.names.iter().any(|n| n.starts_with("ModelInvocation") && n.ends_with(&format!("Delivery{end}"))))
-        }))
-    };
+    let delivery = metrics.clone().map(|m| delivery(&m.names, logging.known()));
     let resource_id = names::bedrock(id, region);
     let view = BedrockView {
         region: region.clone(),
@@ -330,8 +326,8 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
         in_use_window: Some("about two weeks ago, as far back as CloudWatch lists metrics".to_owned()),
         logging: logging.clone().map(|l| logging_view(index, id, region, &l)),
         modalities: metrics.clone().map(|m| modalities::of_models(&m.invoked_models)),
-        delivery_succeeded: delivered("Success"),
-        delivery_failed: delivered("Failure"),
+        delivery_succeeded: Observed::from_told(delivery.clone().map(|(succeeded, _)| Some(succeeded))),
+        delivery_failed: Observed::from_told(delivery.map(|(_, failed)| Some(failed))),
         data_events: Ok(data_events(index, facts, found, region, &mantle)),
         denied_by_scp: match &logging {
             Observed::Unknown(unknown) if unknown.why == Why::DeniedByScp => Observed::Known(true),
@@ -410,6 +406,22 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
             ]),
         });
     }
+}
+
+/// Whether records are seen to arrive, and whether a configured destination is seen to fail and never to succeed: one
+/// that works does not speak for another. From the names of the metrics CloudWatch lists.
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html>
+fn delivery(metrics: &[String], logging: Option<&InvocationLogging>) -> (bool, bool) {
+    let seen = |destination: &str, end: &str| {
+        let end = format!("Delivery{end}");
+        metrics.iter().any(|m| m.starts_with("ModelInvocation") && m.contains(destination) && m.ends_with(&end))
+    };
+    let uses_s3 = logging.is_some_and(|l| l.s3.is_some() || l.cloudwatch.iter().any(|c| c.large_bodies_s3.is_some()));
+    let uses_cloudwatch = logging.is_some_and(|l| l.cloudwatch.is_some());
+    let destinations: Vec<&str> =
+        [("S3", uses_s3), ("CloudWatch", uses_cloudwatch)].iter().filter(|(_, used)| *used).map(|(d, _)| *d).collect();
+    let failed = destinations.iter().any(|d| seen(d, "Failure") && !seen(d, "Success"));
+    (!failed && destinations.iter().any(|d| seen(d, "Success")), failed)
 }
 
 fn bedrock_chains(state: Option<&BedrockRegion>, found: &Found<'_>, region: &Region) -> Vec<String> {

@@ -201,9 +201,10 @@ record! {
         logging: Observed<InvocationLoggingView>,
         /// What invoked models take and give.
         modalities: Told<Modalities>,
-        /// CloudWatch lists a successful delivery of invocation records in about the last two weeks.
+        /// CloudWatch lists a successful delivery of invocation records in about the last two weeks, and no configured
+        /// destination only fails.
         delivery_succeeded: Observed<bool>,
-        /// CloudWatch lists a failed delivery of invocation records in about the last two weeks.
+        /// A configured destination is listed to fail in about the last two weeks, and never to succeed.
         delivery_failed: Observed<bool>,
         /// Data event types of agents, knowledge bases, flows, guardrails and mantle present here.
         data_events: Told<Vec<DataEventType>>,

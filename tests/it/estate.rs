@@ -886,6 +886,16 @@ fn invocation_logging_must_be_whole_and_arrive() {
             }
         });
     });
+    // A destination that works does not speak for one that fails.
+    expect(&["fail bedrock-logging-undeliverable us-east-1"], |e| {
+        e.edit_bedrock(|b| {
+            if let Ok(metrics) = &mut b.metrics {
+                metrics.names = ["CloudWatchDeliverySuccess", "S3DeliveryFailure"]
+                    .map(|end| format!("ModelInvocationLogs{end}"))
+                    .to_vec();
+            }
+        });
+    });
     let gaps = gaps_of(|e| {
         e.edit_bedrock(|b| {
             b.logging = Observed::Unknown(denied("bedrock:GetModelInvocationLoggingConfiguration"));
