@@ -47,7 +47,7 @@ pub(super) struct SweepArgs {
     #[arg(long, value_name = "ID", help_heading = ACCESS)]
     external_id: Option<String>,
     /// Send requests here instead of to AWS, such as http://127.0.0.1:5000
-    #[arg(long, value_name = "URL", help_heading = ACCESS)]
+    #[arg(long, value_name = "URL", value_parser = endpoint_url, help_heading = ACCESS)]
     endpoint_url: Option<String>,
     /// Assess the workloads of this account only; repeatable
     #[arg(long = "account", value_name = "ID", value_parser = AccountId::parse, help_heading = SCOPE)]
@@ -58,6 +58,15 @@ pub(super) struct SweepArgs {
     /// Assess workloads in this region only; default as configured, else every enabled region; repeatable
     #[arg(long = "region", value_name = "REGION", help_heading = SCOPE)]
     regions: Vec<String>,
+}
+
+/// The SDK would find out in the middle of a request, and in its own words.
+fn endpoint_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
+    if host.is_empty() || host.starts_with('/') {
+        return Err("a URL begins with http:// or https:// and names a host".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// What came of a sweep.
@@ -155,7 +164,7 @@ fn whole_chain(error: SnapshotError) -> String {
 fn explained(error: CollectError) -> anyhow::Error {
     let help = match &error {
         CollectError::Caller(_) => {
-            "check --profile, AWS_PROFILE and AWS_REGION; `aws sts get-caller-identity` should work"
+            "check --profile, AWS_PROFILE, AWS_REGION and --endpoint-url; `aws sts get-caller-identity` should work"
         }
         CollectError::Selection(_) => {
             "check --account and --ou, and what the caller may list; `locard role --document caller` prints it"

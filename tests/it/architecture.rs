@@ -218,7 +218,8 @@ fn documented_commands(page: &str) -> Vec<String> {
     let mut commands = Vec::new();
     for line in text.replace("\\\n", " ").lines() {
         if line.starts_with("```") {
-            fenced = !fenced;
+            // Other blocks hold configuration and what locard prints.
+            fenced = line == "```sh";
         } else if let Some(command) = line.strip_prefix("locard ").filter(|_| fenced) {
             commands.push(command.split(" #").next().unwrap().to_owned());
         }

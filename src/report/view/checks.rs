@@ -6,11 +6,14 @@ use serde::Serialize;
 
 use super::{AccountRef, CheckRef, Context, Counts, SeverityView, anchor, name, status_class};
 use crate::finding::{CriterionResult, Evidence, Finding, Source, Status, Truth};
+use crate::model::ids::AccountId;
 use crate::model::severity::Severity;
 use crate::results::CheckInfo;
 
 /// Longest value of a fact that is shown.
 const VALUE: usize = 160;
+/// Findings of low severity shown with evidence: a setting of every region must not drown the rest.
+const DETAILED_LOW: usize = 3;
 /// Facts of one call that are shown.
 const FACTS: usize = 12;
 
@@ -37,8 +40,16 @@ pub(crate) struct CheckView {
     pub(crate) listed: Vec<Brief>,
     /// Still more, only counted.
     pub(crate) more: usize,
+    /// All of them by account, so that many alike read as a few lines.
+    pub(crate) by_account: Vec<AccountCount>,
     pub(crate) passed: Vec<Brief>,
     pub(crate) passed_more: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountCount {
+    pub(crate) account: AccountRef,
+    pub(crate) count: usize,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -204,11 +215,13 @@ fn check(
     let passed: Vec<&Finding> = findings.iter().copied().filter(|f| f.status == Status::Pass).collect();
     let example = findings.first().copied();
     let listed = ctx.limits.listed;
+    let severity = info.map(|i| i.severity).or(example.map(|f| f.severity)).unwrap_or(Severity::Low);
+    let detailed = if severity == Severity::Low { detailed.min(DETAILED_LOW) } else { detailed };
     CheckView {
         id: id.to_owned(),
         anchor: anchor("chk", &[id]),
         title: info.map_or(id, |i| i.title.as_str()).to_owned(),
-        severity: super::severity(info.map(|i| i.severity).or(example.map(|f| f.severity)).unwrap_or(Severity::Low)),
+        severity: super::severity(severity),
         source: info.map(|i| i.source).or(example.map(|f| f.source)).map_or("", Source::title),
         dimension: info.map(|i| i.dimension).or(example.map(|f| f.dimension)).map_or("", |d| d.word()),
         resource_kind: info.map_or("", |i| i.resource.as_str()).replace('_', " "),
@@ -222,9 +235,19 @@ fn check(
         rows: open.iter().take(detailed).map(|f| finding(ctx, f)).collect(),
         listed: open.iter().skip(detailed).take(listed).map(|f| brief(f)).collect(),
         more: open.len().saturating_sub(detailed + listed),
+        by_account: by_account(ctx, &open),
         passed: passed.iter().take(listed).map(|f| brief(f)).collect(),
         passed_more: passed.len().saturating_sub(listed),
     }
+}
+
+fn by_account(ctx: &Context<'_>, findings: &[&Finding]) -> Vec<AccountCount> {
+    let mut counts: BTreeMap<&AccountId, usize> = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(&finding.account).or_default() += 1;
+    }
+    let shown = counts.into_iter().take(ctx.limits.listed);
+    shown.map(|(id, count)| AccountCount { account: ctx.account(id), count }).collect()
 }
 
 fn excepted(finding: &Finding) -> bool {
@@ -248,7 +271,7 @@ fn fix_blocks(info: &CheckInfo) -> Vec<FixBlock> {
 fn controls(info: &CheckInfo) -> Vec<Controls> {
     info.frameworks
         .iter()
-        .map(|(framework, controls)| Controls { framework: framework.clone(), controls: controls.clone() })
+        .map(|(framework, controls)| Controls { framework: framework_name(framework), controls: controls.clone() })
         .collect()
 }
 
@@ -349,6 +372,14 @@ fn evidence(e: &Evidence) -> EvidenceView {
     }
 }
 
+/// As its publisher writes it; one that is not known here keeps the id of the check file.
+fn framework_name(id: &str) -> String {
+    match id {
+        "nist-800-53-r5" => "NIST SP 800-53 Rev. 5".to_owned(),
+        _ => id.to_owned(),
+    }
+}
+
 /// Controls by framework, with the worst status among their checks.
 pub(crate) fn frameworks(ctx: &Context<'_>, checks: &[CheckView]) -> Vec<FrameworkView> {
     let mut table: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
@@ -366,7 +397,7 @@ pub(crate) fn frameworks(ctx: &Context<'_>, checks: &[CheckView]) -> Vec<Framewo
             let mut controls: Vec<_> = controls.into_iter().collect();
             controls.sort_by_key(|(control, _)| natural(control));
             FrameworkView {
-                id: id.to_owned(),
+                id: framework_name(id),
                 controls: controls
                     .into_iter()
                     .map(|(control, ids)| control_view(ctx, control, &ids, &counts))

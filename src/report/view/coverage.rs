@@ -102,13 +102,12 @@ pub(crate) fn coverage(ctx: &Context<'_>) -> CoverageView {
     }
 }
 
+/// Those that weigh in the score come first: closed accounts leave nothing to do.
 fn not_entered(ctx: &Context<'_>) -> Vec<NotEntered> {
-    ctx.results
-        .accounts
-        .iter()
-        .filter(|a| a.status == crate::results::AccountStatus::NotAssessed)
-        .map(|a| NotEntered { account: ctx.account(&a.id), reason: a.reason.clone() })
-        .collect()
+    let mut accounts: Vec<_> =
+        ctx.results.accounts.iter().filter(|a| a.status == crate::results::AccountStatus::NotAssessed).collect();
+    accounts.sort_by_key(|a| !a.scored);
+    accounts.into_iter().map(|a| NotEntered { account: ctx.account(&a.id), reason: a.reason.clone() }).collect()
 }
 
 fn groups(ctx: &Context<'_>, failures: &[Failure]) -> Vec<FailureGroup> {

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{AccountRef, CheckRef, Context, anchor, name, score};
-use crate::finding::Truth;
+use crate::finding::{Source, Truth};
 use crate::model::ids::AccountId;
 use crate::results::{FixRef, Plane, QuestionInfo, QuestionResult, ScenarioInfo, Verdict};
 
 /// Fixes and permissions listed per question and account.
 const LISTED: usize = 8;
+/// All of it, but for what rounding takes.
+const WHOLE: f64 = 1.0 - 1e-9;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct QuestionsView {
@@ -60,6 +62,8 @@ pub(crate) struct CellView {
     /// None where the question was not asked of the account.
     pub(crate) verdict: Option<VerdictView>,
     pub(crate) percent: Option<String>,
+    /// Answered yes, but by evidence that is kept too short or could be deleted.
+    pub(crate) fragile: bool,
     pub(crate) anchor: Option<String>,
 }
 
@@ -78,6 +82,10 @@ pub(crate) struct AnswerView {
     pub(crate) account: AccountRef,
     pub(crate) verdict: VerdictView,
     pub(crate) percent: Option<String>,
+    /// Answered yes, but by evidence that is kept too short or could be deleted.
+    pub(crate) fragile: bool,
+    /// Whether to speak of since when: there is evidence, in whole or in part.
+    pub(crate) in_force: bool,
     pub(crate) since: Option<String>,
     pub(crate) subjects: u64,
     pub(crate) lowest: Option<LowestSubject>,
@@ -216,6 +224,7 @@ fn cell(ctx: &Context<'_>, account: &AccountId, result: Option<&QuestionResult>)
         account: ctx.account(account),
         verdict: result.map(|q| verdict(q.verdict)),
         percent: result.and_then(percent),
+        fragile: result.is_some_and(fragile),
         anchor: result.map(answer_anchor),
     }
 }
@@ -227,15 +236,18 @@ fn answer(ctx: &Context<'_>, q: &QuestionResult, detailed: &BTreeSet<&str>) -> A
         account: ctx.account(&q.account),
         verdict: verdict(q.verdict),
         percent: percent(q),
+        fragile: fragile(q),
+        in_force: matches!(q.verdict, Verdict::Yes | Verdict::Partly),
         since: q.since.map(|t| t.to_string()),
         subjects: q.subjects,
-        lowest: q.lowest_subject.as_ref().map(|s| LowestSubject {
+        // Where all is well, none is the weakest.
+        lowest: q.lowest_subject.as_ref().filter(|s| s.low < WHOLE).map(|s| LowestSubject {
             kind: s.kind.replace('_', " "),
             id: name(s.id.as_str()),
             percent: score::percent(s.low, s.high),
         }),
         not_recordable: q.not_recordable.clone(),
-        not_judged: q.not_judged.clone(),
+        not_judged: not_judged(&q.not_judged),
         fixes: q.fixes.iter().take(LISTED).map(|f| fix_link(ctx, f, detailed)).collect(),
         fixes_more: q.fixes.len().saturating_sub(LISTED),
         permissions_more: permissions.len().saturating_sub(LISTED),
@@ -248,6 +260,30 @@ fn fix_link(ctx: &Context<'_>, fix: &FixRef, detailed: &BTreeSet<&str>) -> FixLi
     let anchor =
         if detailed.contains(fix.finding.as_str()) { Some(anchor("f", &[&fix.finding])) } else { check.anchor.clone() };
     FixLink { check, account: ctx.account(&fix.account), resource: name(fix.resource.as_str()), anchor }
+}
+
+/// A yes says that the evidence is recorded; what it lacks to 100 % is how well it is kept.
+fn fragile(q: &QuestionResult) -> bool {
+    q.verdict == Verdict::Yes && q.low < WHOLE
+}
+
+/// `api-activity: fidelity` and `api-activity: access` as one line, under the name of the source.
+fn not_judged(entries: &[String]) -> Vec<String> {
+    let mut by_source: Vec<(&str, Vec<&str>)> = Vec::new();
+    for entry in entries {
+        let (source, dimension) = entry.split_once(": ").map_or((entry.as_str(), None), |(s, d)| (s, Some(d)));
+        match by_source.iter_mut().find(|(known, _)| *known == source) {
+            Some((_, dimensions)) => dimensions.extend(dimension),
+            None => by_source.push((source, dimension.into_iter().collect())),
+        }
+    }
+    by_source
+        .into_iter()
+        .map(|(id, dimensions)| {
+            let title = Source::ALL.iter().find(|source| source.id() == id).map_or(id, |source| source.title());
+            if dimensions.is_empty() { title.to_owned() } else { format!("{title}: {}", dimensions.join(", ")) }
+        })
+        .collect()
 }
 
 /// Folded over accounts.
