@@ -132,6 +132,10 @@ impl Intercept for Guard {
             }
             return Ok(());
         }
+        // Every listed operation answers with a document; the SDK would read no bytes at all as one without members.
+        if body.is_some_and(<[u8]>::is_empty) {
+            return Err(Box::new(Incomplete { missing: "its body".to_owned() }));
+        }
         if operation.required.is_empty() {
             return Ok(());
         }

@@ -128,6 +128,23 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 }
 
 #[test]
+fn an_answer_without_a_body_is_not_a_bucket_without_settings() {
+    let server = Server::start("application/xml", |_| (200, Vec::new()));
+    let s3 = client::s3(&server.access(1).1);
+    run(async {
+        let versioning = s3.get_bucket_versioning().bucket("b").send().await;
+        assert_eq!(versioning.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
+        let logging = s3.get_bucket_logging().bucket("b").send().await;
+        assert_eq!(logging.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
+        let location = s3.get_bucket_location().bucket("b").send().await;
+        assert_eq!(location.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
+    });
+    let bedrock = client::bedrock(&server.access(1).1);
+    let logging = run(bedrock.get_model_invocation_logging_configuration().send());
+    assert_eq!(logging.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
+}
+
+#[test]
 fn calls_attempts_throttles_and_the_clock_are_counted() {
     let first = Mutex::new(true);
     let server = Server::start("application/x-amz-json-1.1", move |_| {

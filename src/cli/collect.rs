@@ -76,6 +76,8 @@ pub(super) struct Swept {
     pub digest: String,
     /// By Ctrl-C; the snapshot is sealed as incomplete.
     pub interrupted: bool,
+    /// Listens for Ctrl-C as long as it lives: a signal once listened for no longer ends the process by itself.
+    _listening: tokio::runtime::Runtime,
 }
 
 pub(super) fn run(global: &Global, args: CollectArgs) -> anyhow::Result<Exit> {
@@ -110,7 +112,13 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     if outcome.interrupted {
         out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
     }
-    Ok(Swept { snapshot: dir, digest, interrupted: outcome.interrupted })
+    // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
+    runtime.spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+    });
+    Ok(Swept { snapshot: dir, digest, interrupted: outcome.interrupted, _listening: runtime })
 }
 
 async fn collect(

@@ -277,17 +277,21 @@ async fn stopping(stopped: &watch::Receiver<bool>) {
     }
 }
 
-/// Keeps progress moving and listens for the one who wants to stop.
+/// Keeps progress moving and listens for the one who wants to stop. The listener outlives every tick: one that was made
+/// anew for each would miss what is pressed at the same moment.
 async fn watch_over(progress: &Progress, ledger: &crate::aws::ledger::Ledger, stop: &watch::Sender<bool>) {
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
-            heard = tokio::signal::ctrl_c() => {
+            biased;
+            heard = &mut interrupt => {
                 // Where the signal cannot be listened for, it ends the process as it would have anyway.
                 if heard.is_err() {
                     std::future::pending::<()>().await;
                 }
                 progress.note("stopping: what is complete is kept; run again with --resume to go on");
                 stop.send_replace(true);
+                interrupt.set(tokio::signal::ctrl_c());
             }
             () = tokio::time::sleep(Duration::from_millis(250)) => progress.tick(ledger),
         }

@@ -630,6 +630,32 @@ fn a_killed_run_is_resumed() {
 }
 
 #[test]
+fn an_interrupted_run_is_sealed_and_resumed() {
+    let moto = Moto::start("interrupted");
+    moto.seed("baseline", Iam::Ignored);
+    let url = moto.url();
+    let out = moto.folder.join("run");
+    let args = ["audit", "--endpoint-url", &url, "--out", out.to_str().unwrap()];
+    let mut run = moto.command(&args).spawn().unwrap();
+    let began = Instant::now();
+    while !out.join("snapshot/organization.json").exists() {
+        assert!(began.elapsed() < Duration::from_secs(120), "the run does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let sent = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert!(!out.join("results.json").exists());
+
+    let manifest = fs::read_to_string(out.join("snapshot/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["complete"], false);
+    let resumed = moto.locard(&[&args[..], &["--resume"]].concat());
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert!(!results(&out).run.partial);
+}
+
+#[test]
 fn a_mistyped_setting_is_refused_with_a_suggestion() {
     let config = scratch("mistyped").join("locard.yaml");
     fs::write(&config, "requirments:\n  retention_days: 365\n").unwrap();
