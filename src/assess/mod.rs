@@ -195,7 +195,10 @@ fn account_result(
     let judged = entries.get(&account.id);
     let (status, reason) = if !is_active(account) {
         let state = account.state.as_deref().unwrap_or("closed");
-        (AccountStatus::NotAssessed, Some(format!("the account is {state}: it is not entered")))
+        (
+            AccountStatus::NotAssessed,
+            Some(format!("the account is {}, so it is not entered", state.to_lowercase().replace('_', " "))),
+        )
     } else if !account.selected {
         (AccountStatus::NotAssessed, Some("left out by --account or --ou".to_owned()))
     } else if let Err(unknown) = session(entries, account) {

@@ -253,6 +253,12 @@ impl Collection {
             entries: Mutex::default(),
         });
         let census = sweep.first_pass(&accounts).await?;
+        // A region that is nowhere enabled is a typing error, and "no AI" would be the answer to it.
+        let nowhere = self.options.regions.iter().find(|region| !census.read.contains(region));
+        if let (Some(region), false, false) = (nowhere, census.entered.is_empty(), sweep.is_stopped()) {
+            let message = format!("region {region} is not enabled in any account that was entered");
+            return Err(CollectError::Selection(message));
+        }
         let (accounts, entered) = (accounts.len(), census.entered.len());
         if !sweep.is_stopped() {
             sweep.second_pass(census).await?;
@@ -324,6 +330,8 @@ struct Sweep {
 struct Census {
     references: References,
     entered: BTreeSet<AccountId>,
+    /// Regions whose workloads were read in any account.
+    read: BTreeSet<Region>,
     /// Entered accounts whose trails the first pass has read.
     trails_read: BTreeSet<AccountId>,
     /// Buckets that were listed without their region. AWS sends it; not every server does.
@@ -334,6 +342,7 @@ struct Census {
 struct Counted {
     references: References,
     entered: bool,
+    read: Vec<Region>,
     trails_read: bool,
     unlocated: Vec<String>,
 }
@@ -366,6 +375,7 @@ impl Sweep {
         });
         self.each(units, |(account, counted)| {
             census.references.merge(counted.references);
+            census.read.extend(counted.read);
             census.unlocated.extend(counted.unlocated.into_iter().map(|name| (account.clone(), name)));
             if counted.trails_read {
                 census.trails_read.insert(account.clone());
@@ -435,9 +445,14 @@ impl Sweep {
             Fact::BucketName(bucket) if bucket.region.is_none() => Some(bucket.name.clone()),
             _ => None,
         });
+        let read = lines.iter().find_map(|line| match &line.fact {
+            Fact::Account(entry) => Some(entry.read_regions.clone()),
+            _ => None,
+        });
         Counted {
             references: References::of(lines),
             entered,
+            read: read.into_iter().flatten().collect(),
             trails_read: entered && self.reads_trails(account),
             unlocated: unlocated.collect(),
         }
