@@ -175,7 +175,7 @@ fn explained(error: CollectError) -> anyhow::Error {
             "check --profile, AWS_PROFILE, AWS_REGION and --endpoint-url; `aws sts get-caller-identity` should work"
         }
         CollectError::Selection(_) => {
-            "check --account and --ou, and what the caller may list; `locard role --document caller` prints it"
+            "check --account, --ou and --region, and what the caller may list; `locard role --document caller` prints it"
         }
         CollectError::Snapshot(_) => "what is complete was kept; the same command with --resume goes on",
     };
