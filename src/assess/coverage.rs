@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::operations;
-use crate::inventory::organizations::AccountEntry;
+use crate::inventory::organizations::{AccountEntry, Organization};
 use crate::inventory::{AccountFacts, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Unknown, Why};
@@ -40,15 +40,31 @@ impl Failures {
     pub(super) fn add(&mut self, facts: &AccountFacts) {
         for line in &facts.lines {
             for unknown in unknowns(line) {
-                if !failed_call(&unknown) {
-                    continue;
-                }
-                let account = unknown.account.clone().unwrap_or_else(|| facts.account.clone());
                 let region = unknown.region.clone().or_else(|| line.region.clone());
-                let entry = self.counts.entry((account, region, unknown.call, unknown.why)).or_default();
-                entry.ids.insert(line.id.0.clone());
-                entry.message = entry.message.take().or(unknown.message);
+                self.note(&facts.account, region, line.id.as_str(), unknown);
             }
+        }
+    }
+
+    /// Adds what the caller could not tell of the organization, in the account it asked from.
+    pub(super) fn add_organization(&mut self, organization: &Organization, caller: &AccountId) {
+        for account in &organization.accounts {
+            if let Err(unknown) = &account.ou_path {
+                self.note(caller, unknown.region.clone(), account.id.as_str(), unknown.clone());
+            }
+        }
+        let whole = [organization.organization.get().err(), organization.listed.clone().err()];
+        for unknown in whole.into_iter().flatten() {
+            self.note(caller, unknown.region.clone(), "organization", unknown);
+        }
+    }
+
+    fn note(&mut self, account: &AccountId, region: Option<Region>, id: &str, unknown: Unknown) {
+        if failed_call(&unknown) {
+            let account = unknown.account.clone().unwrap_or_else(|| account.clone());
+            let hit = self.counts.entry((account, region, unknown.call, unknown.why)).or_default();
+            hit.ids.insert(id.to_owned());
+            hit.message = hit.message.take().or(unknown.message);
         }
     }
 
@@ -75,7 +91,8 @@ impl Failures {
     }
 
     pub(super) fn any_of(&self, account: &AccountId) -> bool {
-        self.counts.keys().any(|(a, ..)| a == account)
+        // What the caller could not ask of the organization says nothing of how its own account was read.
+        self.counts.keys().any(|(a, _, call, _)| a == account && !call.starts_with("organizations:"))
     }
 }
 

@@ -72,6 +72,9 @@ pub fn assess<E: Send>(
     for judged in &mut judged {
         failures.merge(std::mem::take(&mut judged.failures));
     }
+    if let Some(caller) = Arn::parse(&input.manifest.plan.caller) {
+        failures.add_organization(input.organization, &AccountId::from(caller.account));
+    }
     let exceptions = exceptions::apply(&input.config.exceptions, &mut findings, input.as_of);
 
     let entries: BTreeMap<&AccountId, &Judged> = judged.iter().map(|j| (&j.graph.account, j)).collect();

@@ -295,7 +295,10 @@ pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use
         }
     }
     if !found.iter().any(|a| a.certain) {
-        found.push(Alternative { carriers: vec![own], certain: true, since: None });
+        found.push(Alternative { carriers: vec![own.clone()], certain: true, since: None });
+    }
+    if !access_unknown(index, name).is_empty() {
+        found.push(Alternative::unseen(own));
     }
     found
 }

@@ -267,12 +267,15 @@ pub(super) fn alternatives(
         }
     }
     if !found.iter().any(|a| a.certain) {
-        let mut together = vec![own];
+        let mut together = vec![own.clone()];
         together.extend(logs.iter().filter_map(|(logger, s)| carrier(logger, &s.fact, s.fact.active == Ok(true))));
         together.sort();
         together.dedup();
         let since = logs.iter().filter_map(|(_, s)| s.fact.created.map(|m| m.at)).max();
         found.push(Alternative { carriers: together, certain: true, since });
+    }
+    if listed(index, account, region).is_err() {
+        found.push(Alternative::unseen(own));
     }
     found
 }

@@ -89,6 +89,13 @@ pub struct Alternative {
     pub since: Option<Timestamp>,
 }
 
+impl Alternative {
+    /// One that may exist unseen: of it only the resource itself is known, and it may be as good as can be.
+    pub fn unseen(own: Carrier) -> Self {
+        Self { carriers: vec![own], certain: false, since: None }
+    }
+}
+
 /// A resource whose findings of one source tell how good it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Carrier {

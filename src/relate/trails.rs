@@ -53,6 +53,8 @@ struct Vote<'a> {
 struct Union<'a> {
     votes: Vec<Vote<'a>>,
     truth: Told<bool>,
+    /// No trail can be missing from the votes.
+    complete: bool,
 }
 
 /// Asks all trails; trails that could not be listed keep a "no" from being certain.
@@ -74,7 +76,7 @@ fn union<'a>(
         .collect();
     let known = any(votes.iter().map(|v| v.truth.clone()));
     let truth = any([known, unseen(index, account).map_or_else(Err, |()| Ok(false))]);
-    Union { votes, truth }
+    Union { votes, truth, complete: unseen(index, account).is_ok() }
 }
 
 /// Whether trails may exist that nobody could list.
@@ -287,7 +289,7 @@ fn alternatives(index: &Index, whole: &Union<'_>, part: &Union<'_>, own: Carrier
         .collect();
     if !found.iter().any(|a| a.certain) {
         // No trail is known to do it alone: together they may, or nothing does and the resource itself says so.
-        let mut together = vec![own];
+        let mut together = vec![own.clone()];
         let mut since: Option<Timestamp> = None;
         for vote in &part.votes {
             together.extend(carriers(index, vote.seen, vote.truth == Ok(true)));
@@ -296,6 +298,9 @@ fn alternatives(index: &Index, whole: &Union<'_>, part: &Union<'_>, own: Carrier
         together.sort();
         together.dedup();
         found.push(Alternative { carriers: together, certain: true, since });
+    }
+    if !whole.complete {
+        found.push(Alternative::unseen(own));
     }
     found
 }
