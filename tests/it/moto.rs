@@ -297,16 +297,31 @@ fn denials_turn_what_depended_on_them_unknown() {
 
     let moto = Moto::start("denials");
     moto.seed("baseline", Iam::Enforced);
+    // The seeded regions tell as much as all of them, seven times as fast.
+    let config = moto.folder().join("denials.yaml");
+    fs::write(&config, "gate:\n  partial_scope: the regions that hold anything\n").unwrap();
+    let mut scope = vec!["--config", config.to_str().unwrap()];
+    scope.extend(SEEDED_REGIONS.iter().flat_map(|region| ["--region", region]));
+    let gate = |audit: &Audit, min_score: f64| {
+        let (run, min_score) = (audit.folder.to_str().unwrap(), min_score.to_string());
+        locard_offline(&["gate", run, "--min-score", &min_score, "--config", config.to_str().unwrap()]).code
+    };
     moto.allow(granted.iter().map(String::as_str));
-    let full = moto.audit("full", &[]);
+    let full = moto.audit("full", &scope);
     assert_eq!(gate(&full, full.results.score.low), 0, "a gate at the score's low bound passes");
 
     let mut faults = Vec::new();
     for action in &chosen {
         assert!(granted.contains(action), "{action} is not an action of the role");
         moto.allow(granted.iter().filter(|granted| *granted != action).map(String::as_str));
-        let less = moto.audit("less", &[]);
-        let found = faults_of_denial(action, &full, &less);
+        let less = moto.audit("less", &scope);
+        let mut found = faults_of_denial(action, &full, &less);
+        let wanted = full.results.score.low;
+        let expected = if less.results.score.low < wanted { 4 } else { 0 };
+        let code = gate(&less, wanted);
+        if code != expected {
+            found.push(format!("the gate at the former score answers {code} instead of {expected}"));
+        }
         let (low, high) = (less.results.score.low, less.results.score.high);
         let unknown = |audit: &Audit| audit.results.findings.iter().filter(|f| f.status == Status::Unknown).count();
         eprintln!(
@@ -384,17 +399,7 @@ fn faults_of_denial(action: &str, full: &Audit, less: &Audit) -> Vec<String> {
             }
         }
     }
-    let wanted = was.score.low;
-    let expected = if is.score.low < wanted { 4 } else { 0 };
-    let code = gate(less, wanted);
-    if code != expected {
-        faults.push(format!("the gate at the former score answers {code} instead of {expected}"));
-    }
     faults
-}
-
-fn gate(audit: &Audit, min_score: f64) -> i32 {
-    locard_offline(&["gate", audit.folder.to_str().unwrap(), "--min-score", &min_score.to_string()]).code
 }
 
 #[test]

@@ -125,6 +125,11 @@ impl Moto {
         lines(&succeeded("recorded.py", output)).map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Where this server's runs and files go.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Runs locard as the auditor.
     pub(super) fn locard(&self, args: &[&str]) -> Ran {
         Ran::from(self.command(args).output().unwrap())
