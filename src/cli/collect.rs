@@ -98,7 +98,12 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
             return Err(Refused::usage(message, "choose another --out"));
         }
     }
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the sweep")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // The SDK's endpoint rules for S3 take a megabyte of stack in builds that are not optimised.
+        .thread_stack_size(8 << 20)
+        .build()
+        .context("cannot start the threads of the sweep")?;
     let (outcome, writer) = runtime.block_on(collect(global, options(config, args)?, &dir, args.resume))?;
     if outcome.entered == 0 && !outcome.interrupted {
         return Err(nobody_let_in(writer, &outcome, args.resume));
@@ -113,12 +118,15 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
         out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
     }
     // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
-    runtime.spawn(async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(i32::from(Exit::Interrupted.code()));
-        }
-    });
+    runtime.spawn(end_on_interrupt());
     Ok(Swept { snapshot: dir, digest, interrupted: outcome.interrupted, _listening: runtime })
+}
+
+#[expect(clippy::exit, reason = "judging runs on in other threads and cannot be told to stop; the code is documented")]
+async fn end_on_interrupt() {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    }
 }
 
 async fn collect(
