@@ -36,6 +36,10 @@ pub(super) struct EvaluateArgs {
 pub(super) fn run(global: &Global, args: EvaluateArgs) -> anyhow::Result<Exit> {
     let config = global.config()?;
     let rules = pipeline::rules(&args.rules)?;
+    if !args.snapshot.is_dir() {
+        let message = format!("{} is no folder", args.snapshot.display());
+        return Err(Refused::usage(message, "name a snapshot, or the run that holds one"));
+    }
     let reader = SnapshotReader::open(&snapshot_in(&args.snapshot), args.expect_digest.as_deref())?;
     if !args.force {
         keep_other_run(&args.out, &reader)?;

@@ -150,7 +150,7 @@ fn a_snapshot_is_judged_gated_and_reported_with_documented_codes() {
 }
 
 #[test]
-fn a_tampered_snapshot_ends_with_5_and_a_missing_one_with_1() {
+fn a_tampered_snapshot_ends_with_5_and_a_missing_one_with_2() {
     let folder = run_folder();
     let file = folder.path().join(SNAPSHOT).join("organization.json");
     let text = fs::read_to_string(&file).unwrap();
@@ -162,7 +162,7 @@ fn a_tampered_snapshot_ends_with_5_and_a_missing_one_with_1() {
     fs::write(&file, text).unwrap();
     let wrong = "0".repeat(64);
     assert_eq!(locard(folder.path(), &["evaluate", "snapshot", "--expect-digest", &wrong]).code, Some(5));
-    assert_eq!(locard(folder.path(), &["evaluate", "nowhere"]).code, Some(1));
+    assert_eq!(locard(folder.path(), &["evaluate", "nowhere"]).code, Some(2));
 }
 
 #[test]
