@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::ids::{AccountId, Region, ResourceId};
 use super::observed::{Observed, Told, Unknown};
-use super::time::{Moment, Timestamp};
+use super::time::Moment;
 
 /// A value as an expression sees it. `Null` means AWS says there is none; `Unknown` means we could not see.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,14 +181,6 @@ impl Type {
 }
 
 impl Value {
-    /// The value of a field path of records, for tests and messages; none when a step is missing.
-    pub fn at(&self, path: &str) -> Option<&Value> {
-        path.split('.').try_fold(self, |value, step| match value {
-            Value::Record(fields) => fields.get(step),
-            _ => None,
-        })
-    }
-
     /// As JSON for reports; an unknown becomes `{"unknown": "<sentence>"}`.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::json;
@@ -203,9 +195,4 @@ impl Value {
             Self::Unknown(u) => json!({"unknown": u.sentence()}),
         }
     }
-}
-
-/// A timestamp read at the same instant, for tests and `given` blocks.
-pub fn moment(at: Timestamp, read: Timestamp) -> Moment {
-    Moment { at, read }
 }
