@@ -1,0 +1,1 @@
+//! An AWS organization in memory.

@@ -1,0 +1,3 @@
+//! Starts the simulated organization.
+
+fn main() {}
