@@ -122,7 +122,7 @@ def prowler_binary() -> Path:
         say(f"installing Prowler into {folder}, once; some minutes")
         venv.create(folder, with_pip=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input", "-r", str(requirements)]
-        if subprocess.run(pip, stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode != 0:
+        if subprocess.run(pip, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode != 0:
             fail(f"cannot install Prowler into {folder}", "pip's messages are above")
         installed.write_bytes(requirements.read_bytes())
     return folder / "bin" / "prowler"
