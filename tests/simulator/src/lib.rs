@@ -1,1 +1,9 @@
-//! An AWS organization in memory.
+//! An AWS organization in memory, served over HTTP: size, latency, rate limits, faults and a journal of every request.
+//!
+//! It imitates what locard reads of AWS; nothing of it is part of locard itself.
+
+mod access;
+pub mod estate;
+mod services;
+mod wire;
+mod world;
