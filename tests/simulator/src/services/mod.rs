@@ -17,6 +17,7 @@ mod cloudtrail;
 mod cloudwatch;
 mod ec2;
 mod kms;
+mod listing;
 mod logs;
 mod organizations;
 mod s3;
