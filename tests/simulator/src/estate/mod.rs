@@ -7,6 +7,8 @@ mod generate;
 mod kinds;
 mod moment;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -245,7 +247,7 @@ impl Estate {
     }
 
     /// A generated estate as the YAML it could have been read from.
-    pub fn to_yaml(&self) -> Option<String> {
+    pub fn to_yaml(&self) -> Option<Result<String, String>> {
         self.generator.as_ref().map(Generator::to_yaml)
     }
 

@@ -48,6 +48,15 @@ pub(super) fn document(document: Value, now: Timestamp) -> Result<Document, Prob
     }
 }
 
+/// Reads an organization alone, for the generator.
+pub(super) fn organization(value: Value, now: Timestamp) -> Result<Organization, Problems> {
+    let mut reader = Reader { templates: Map::new(), now, problems: Vec::new() };
+    match reader.organization(value) {
+        Some(read) if reader.problems.is_empty() => Ok(read),
+        _ => Err(Problems(reader.problems)),
+    }
+}
+
 /// Reads one account that needs no templates, for the generator.
 pub(super) fn account(members: Members, units: &[Unit], management: bool, now: Timestamp) -> Result<Account, Problems> {
     let mut reader = Reader { templates: Map::new(), now, problems: Vec::new() };
