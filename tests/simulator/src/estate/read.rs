@@ -1,7 +1,7 @@
 //! Estates people write: YAML in, accounts out, with everything that is wrong named at once.
 //!
-//! A mapping may be written `like: <template>`: it then has the members of the template, under its own. `{account}` and
-//! `{region}` stand for where a text is used. Keys unknown here are problems; what AWS calls its members is not
+//! A mapping may be written `like: <template>`: it then has the members of the template, under its own. `<account>` and
+//! `<region>` stand for where a text is used. Keys unknown here are problems; what AWS calls its members is not
 //! looked at.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -277,11 +277,11 @@ impl Reader {
         let Some(members) = value.and_then(|value| self.members(value, path)) else { return BTreeMap::new() };
         let mut buckets = BTreeMap::new();
         for (name, value) in members {
-            let name = name.replace("{account}", account);
             let path = &format!("{path}.{name}");
             let Some(members) = self.members(value, path) else { continue };
             let mut members = self.like(members, path, 0);
             let region = self.text(&mut members, "region", path).unwrap_or_else(|| "us-east-1".to_owned());
+            let name = placed(&name, account, &region);
             let mut settled = Value::Object(members);
             place(&mut settled, account, &region);
             moment::settle(&mut settled, self.now, Form::Text);
@@ -505,14 +505,16 @@ fn over(base: &mut Members, members: Members) {
     }
 }
 
-/// Replaces what stands for the account and the region, in texts and in names of members alike.
+/// Replaces what stands for the account and the region in every text below a value.
 fn place(value: &mut Value, account: &str, region: &str) {
     match value {
-        Value::String(text) if text.contains('{') => {
-            *text = text.replace("{account}", account).replace("{region}", region);
-        }
+        Value::String(text) if text.contains('<') => *text = placed(text, account, region),
         Value::Array(items) => items.iter_mut().for_each(|item| place(item, account, region)),
         Value::Object(members) => members.values_mut().for_each(|member| place(member, account, region)),
         _ => {}
     }
+}
+
+fn placed(text: &str, account: &str, region: &str) -> String {
+    text.replace("<account>", account).replace("<region>", region)
 }

@@ -22,7 +22,7 @@ fn what_follows_need_not_be_written() {
         accounts:
           - id: "012345678901"
             buckets:
-              logs-{account}: {like: locked, policy: {Resource: "arn:aws:s3:::logs-{account}/*"}, versioning: Suspended}
+              logs-<account>: {like: locked, policy: {Resource: "arn:aws:s3:::logs-<account>/*"}, versioning: Suspended}
             resources:
               eu-west-1:
                 sagemaker: {endpoints: [{EndpointName: Ranking, CreationTime: -2h}]}
