@@ -4,6 +4,14 @@
 
 mod access;
 pub mod estate;
+pub mod faults;
+mod hash;
+pub mod journal;
+pub mod limits;
+mod server;
 mod services;
 mod wire;
 mod world;
+
+pub use estate::Estate;
+pub use server::{Credentials, Running, Settings, start};

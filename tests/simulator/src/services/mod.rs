@@ -19,10 +19,11 @@ mod ec2;
 mod kms;
 mod listing;
 mod logs;
+pub(crate) mod objects;
 mod organizations;
 mod s3;
 mod sagemaker;
-mod sts;
+pub(crate) mod sts;
 
 /// One request, understood.
 pub(crate) struct Call<'a> {
@@ -96,6 +97,17 @@ impl<'a> Call<'a> {
             Value::String(text) => text.parse().ok(),
             _ => None,
         }
+    }
+}
+
+/// Method, path and operation of what the services whose operations have paths answer; a part in braces is a member of
+/// the input.
+pub(crate) fn routes(service: &str) -> &'static [(&'static str, &'static str, &'static str)] {
+    match service {
+        "account" => account::ROUTES,
+        "bedrock" => bedrock::ROUTES,
+        "bedrock-agent" => bedrockagent::ROUTES,
+        _ => &[],
     }
 }
 
