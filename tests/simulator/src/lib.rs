@@ -5,6 +5,7 @@
 mod access;
 pub mod estate;
 pub mod faults;
+pub mod hammer;
 mod hash;
 pub mod journal;
 pub mod limits;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use locard_simulator::estate::Plan as Size;
 use locard_simulator::faults::Plan;
 use locard_simulator::journal::{Bound, Entry, Terms};
-use locard_simulator::{Estate, Settings, limits, start};
+use locard_simulator::{Estate, Settings, hammer, limits, start};
 
 /// An AWS organization in memory, to audit without AWS.
 #[derive(Parser)]
@@ -30,6 +30,8 @@ enum Command {
     Generate(Organization),
     /// Work out how long a sweep with this journal had to take at least.
     Bound(BoundArgs),
+    /// Send a served organization what a sweep asks of regions without AI, as fast as a bare client can; prints JSON.
+    Hammer(Hammer),
 }
 
 #[derive(Args)]
@@ -96,6 +98,27 @@ struct BoundArgs {
     cores: u32,
 }
 
+#[derive(Args)]
+struct Hammer {
+    /// Of the server, as it prints it
+    #[arg(long)]
+    url: String,
+    #[arg(long, default_value_t = 10_000)]
+    requests: u64,
+    /// Requests under way at a time
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Accounts to enter, the first of the organization
+    #[arg(long, default_value_t = 12)]
+    accounts: usize,
+    /// Regions of each to ask about
+    #[arg(long, default_value_t = 17)]
+    regions: usize,
+    /// Role to enter them with
+    #[arg(long, default_value = "LocardAudit")]
+    role: String,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Limits {
     /// Those AWS publishes
@@ -117,6 +140,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::Generate(args) => generate(&args),
         Command::Bound(args) => bound(&args),
+        Command::Hammer(args) => hammer(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -202,6 +226,16 @@ fn bound(args: &BoundArgs) -> Result<(), String> {
         cores: args.cores,
     };
     say(&format!("{}\n", Bound::of(&entries, &terms)))
+}
+
+fn hammer(args: Hammer) -> Result<(), String> {
+    let Hammer { url, requests, connections, accounts, regions, role } = args;
+    let plan = hammer::Plan { url, requests, connections, accounts, regions, role };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let outcome = runtime.block_on(hammer::run(&plan)).map_err(|error| error.to_string())?;
+    let outcome = serde_json::to_string(&outcome).map_err(|error| error.to_string())?;
+    say(&format!("{outcome}\n"))
 }
 
 fn estate(args: &Organization) -> Result<Estate, String> {

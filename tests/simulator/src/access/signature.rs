@@ -59,8 +59,7 @@ impl<'a> Signature<'a> {
         let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);
         let digest = hex(&Sha256::digest(canonical.as_bytes()));
         let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}");
-        let key = mac(format!("AWS4{secret}").as_bytes(), self.date);
-        let key = mac(&mac(&mac(&key, self.region), self.service), "aws4_request");
+        let key = signing_key(secret, self.date, self.region, self.service);
         if hex(&mac(&key, &to_sign)) == self.signature { Ok(()) } else { Err(Refusal::WrongSignature) }
     }
 
@@ -114,7 +113,13 @@ fn signed_at(stamp: &str) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(at).ok()
 }
 
-fn mac(key: &[u8], text: &str) -> [u8; 32] {
+/// The key that signs the requests of one day to one service in one region.
+pub(crate) fn signing_key(secret: &str, date: &str, region: &str, service: &str) -> [u8; 32] {
+    let key = mac(format!("AWS4{secret}").as_bytes(), date);
+    mac(&mac(&mac(&key, region), service), "aws4_request")
+}
+
+pub(crate) fn mac(key: &[u8], text: &str) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("keys of any length will do"));
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().into()
