@@ -78,9 +78,6 @@ struct Serve {
     /// Write every request to this file as JSON Lines, when interrupted
     #[arg(long)]
     journal: Option<PathBuf>,
-    /// Leave out of the journal what is asked for; a sweep of thousands of accounts then takes less memory
-    #[arg(long)]
-    no_details: bool,
 }
 
 #[derive(Args)]
@@ -165,7 +162,6 @@ fn serve(args: &Serve) -> Result<(), String> {
         longest_session: args.session_seconds.map(Duration::from_secs),
         ahead: args.ahead,
         threads: args.threads,
-        details: !args.no_details,
     };
     let estate = estate(&args.organization)?;
     let running = start(estate, settings).map_err(|error| format!("cannot serve on {}: {error}", args.listen))?;
