@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +136,8 @@ class Simulator:
         """An environment whose only AWS is this one."""
         keys = {key: self.values[key] for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
         nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-        return {**CLEAN, **keys, **nowhere, "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+        regions = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1")
+        return {**CLEAN, **keys, **nowhere, **regions, "AWS_EC2_METADATA_DISABLED": "true"}
 
     def cpu(self) -> float:
         """Seconds of CPU it has taken so far."""
@@ -147,25 +149,33 @@ class Simulator:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
-    def stop(self) -> dict[str, Any]:
-        """End it, and return what it has seen: the last line it prints."""
+    def counters(self) -> dict[str, Any]:
+        """What it has been asked since it started or was last cleared."""
+        return self._control("counters")
+
+    def bound(self, cpu_per_call: float, cores: int) -> dict[str, Any]:
+        """The least time that what it was asked could have taken; seconds of CPU a call are given."""
+        return self._control(f"bound?cpu_us={round(cpu_per_call * 1e6)}&cores={cores}")
+
+    def clear(self) -> None:
+        """Forget what it has been asked."""
+        urllib.request.urlopen(f"{self.url}/_simulator/clear", data=b"").close()
+
+    def _control(self, asked: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/_simulator/{asked}") as answer:
+            return json.load(answer)
+
+    def stop(self) -> None:
+        """End it; it writes its journal, if it was told to."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=120)
-        last = "{}"
-        while (line := self.lines.get(timeout=10)) is not None:
-            last = line or last
-        try:
-            return json.loads(last)
-        except ValueError:
-            return {}
+        self.process.wait(timeout=300)
 
     def __enter__(self) -> Simulator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.stop()
+        self.stop()
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:

@@ -74,84 +74,75 @@ class Lab:
 def against_the_bound(lab: Lab) -> None:
     """A sweep as it would be on AWS, against the least time it could have taken."""
     args, accounts = lab.args, lab.args.accounts
-    journal = lab.scratch / "journal.jsonl"
     say(f"sweeping {accounts} accounts with {args.latency} latency and published limits")
-    limits = (f"--latency={args.latency}", "--limits=published")
-    with lab.simulate(accounts, *limits, "--journal", str(journal)) as simulator:
+    with lab.simulate(accounts, f"--latency={args.latency}", "--limits=published") as simulator:
         cost = lab.collect(simulator, lab.scratch / "bounded")
         simulator_cpu = simulator.cpu()
-        seen = simulator.stop()
-    calls = seen["requests"]
-    command = [lab.folder / "locard-simulator", "bound", journal, *limits, "--cores", str(CORES)]
-    command += ["--cpu-per-call", f"{(cost.cpu + simulator_cpu) / calls * 1e6:.1f}us"]
-    bound = json.loads(run(command, CLEAN, lab.log).stdout)
+        seen = simulator.counters()
+        calls = seen["requests"]
+        # Both share the cores, so both are part of what a call costs on this machine.
+        bound = simulator.bound((cost.cpu + simulator_cpu) / calls, CORES)
     rows = [
         ["wall", f"{cost.wall:.1f} s"],
-        ["calls", calls],
-        ["CPU of locard", f"{cost.cpu:.1f} s ({cost.cpu / calls * 1e6:.0f} us a call)"],
-        ["CPU of the simulator", f"{simulator_cpu:.1f} s ({simulator_cpu / calls * 1e6:.0f} us a call)"],
+        ["from the first call to the last", f"{bound['taken_seconds']:.1f} s"],
+        ["calls", f"{calls}, {seen['throttled']} throttled, at most {seen['most_in_flight']} under way"],
+        ["CPU of locard", f"{cost.cpu:.1f} s, {cost.cpu / calls * 1e6:.0f} us a call"],
+        ["CPU of the simulator", f"{simulator_cpu:.1f} s, {simulator_cpu / calls * 1e6:.0f} us a call"],
         ["peak memory of locard", f"{cost.peak:.0f} MiB"],
-        *([f"bound: {name}", f"{seconds:.1f} s"] for name, seconds in bound["terms"].items()),
-        ["term that binds", bound["binding"]],
+        ["bound by depth", f"{bound['depth_seconds']:.1f} s: {bound['depth']} calls, {' > '.join(bound['chain'])}"],
+        ["bound by rates", f"{bound['rate_seconds']:.1f} s: {bound['bucket_calls']} calls, {bound['bucket']}"],
+        ["bound by CPU", f"{bound['cpu_seconds']:.1f} s: {calls} calls by their CPU over {CORES} cores"],
+        ["term that binds", bound["binds"]],
         ["wall / bound", verdict(cost.wall / bound["seconds"], 1.3, at_most=True)],
     ]
-    table(["", ""], rows, f"{accounts} accounts x {args.regions} regions, {args.latency} latency, published limits")
+    title = f"{accounts} accounts x {args.regions} regions, {args.latency} latency, published limits"
+    table([title, ""], rows, "Against the lower bound")
 
 
 def against_a_bare_client(lab: Lab) -> None:
     """Calls a second against a client that signs and sends and does nothing else, alternately on the same simulator."""
     accounts = lab.args.throughput_accounts
+    out = lab.scratch / "throughput"
     rows = []
     ratios = []
     with lab.simulate(accounts, *UNBOUND_SIMULATOR) as simulator:
         say(f"throughput of {accounts} accounts, {lab.args.rounds} rounds")
         # The first sweep builds the accounts inside the simulator and is not counted.
-        lab.collect(simulator, lab.scratch / "throughput", *UNBOUND_LOCARD)
+        lab.collect(simulator, out, *UNBOUND_LOCARD)
         for at in range(lab.args.rounds):
-            before = simulator.cpu()
-            swept = lab.collect(simulator, lab.scratch / "throughput", *UNBOUND_LOCARD)
+            simulator.clear()
+            started = simulator.cpu()
+            swept = lab.collect(simulator, out, *UNBOUND_LOCARD)
             between = simulator.cpu()
-            calls = calls_made(lab.scratch / "throughput")
+            seen = simulator.counters()
+            calls = seen["requests"]
+            # Reading the counters costs the simulator too.
+            before = simulator.cpu()
             command = [lab.folder / "locard-simulator", "hammer", "--url", simulator.url, "--requests", str(calls)]
-            command += ["--accounts", str(accounts), "--connections", str(lab.args.connections)]
+            command += ["--accounts", str(accounts), "--regions", str(lab.args.regions)]
+            command += ["--connections", str(lab.args.connections)]
             bare = run(command, simulator.env(), lab.log)
             after = simulator.cpu()
             seconds = json.loads(bare.stdout.strip().splitlines()[-1])["seconds"]
-            ratios.append(calls / swept.wall / (calls / seconds))
-            rows.append(
-                [
-                    at + 1,
-                    calls,
-                    f"{calls / swept.wall:.0f}",
-                    f"{calls / seconds:.0f}",
-                    f"{ratios[-1]:.2f}",
-                    f"{swept.cpu / calls * 1e6:.0f}",
-                    f"{bare.cpu / calls * 1e6:.0f}",
-                    f"{(between - before) / calls * 1e6:.0f}",
-                    f"{(after - between) / calls * 1e6:.0f}",
-                ]
-            )
+            ratios.append(seconds / swept.wall)
+            rates = [calls / swept.wall, calls / seconds]
+            costs = [swept.cpu, between - started, bare.cpu, after - before]
+            each = [f"{cpu / calls * 1e6:.0f}" for cpu in costs]
+            rows.append([at + 1, calls, *(f"{rate:.0f}" for rate in rates), f"{ratios[-1]:.2f}", *each])
     header = [
         "round",
         "calls",
         "locard /s",
         "bare /s",
         "ratio",
-        "locard us",
-        "bare us",
-        "simulator us (locard)",
-        "(bare)",
+        "CPU us a call: locard",
+        "simulator",
+        "bare",
+        "simulator",
     ]
-    table(header, rows, f"{accounts} accounts x {lab.args.regions} regions, no latency, no limits; CPU a call")
-    print(
-        f"\n- calls a second of locard over those of a bare client: {verdict(statistics.median(ratios), 0.5, at_most=False)}"
-    )
-
-
-def calls_made(out: Path) -> int:
-    """Attempts that a run counted itself."""
-    manifest = json.loads((out / "snapshot" / "manifest.json").read_text())
-    return sum(count["attempts"] for count in manifest["calls"].values())
+    table(header, rows, f"{accounts} accounts x {lab.args.regions} regions, no latency, no limits")
+    met = verdict(statistics.median(ratios), 0.5, at_most=False)
+    print(f"\n- calls a second of locard, start to end, over those of a bare client: {met}")
 
 
 def memory(lab: Lab) -> None:

@@ -10,6 +10,8 @@ use super::{Answer, AwsError, Call, Outcome};
 /// Method, path and operation of everything answered here; `{name}` is an input member.
 pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/logging/modelinvocations", "GetModelInvocationLoggingConfiguration"),
+    ("POST", "/listTagsForResource", "ListTagsForResource"),
+    ("GET", "/custom-models", "ListCustomModels"),
     ("GET", "/model-customization-jobs", "ListModelCustomizationJobs"),
     ("GET", "/model-customization-jobs/{jobIdentifier}", "GetModelCustomizationJob"),
     ("GET", "/imported-models", "ListImportedModels"),
@@ -22,8 +24,11 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
 ];
 
 pub(crate) fn answer(call: &Call<'_>) -> Outcome {
-    if call.operation == "GetModelInvocationLoggingConfiguration" {
-        return Ok(logging(call));
+    match call.operation {
+        "GetModelInvocationLoggingConfiguration" => return Ok(logging(call)),
+        // Nothing here has any.
+        "ListTagsForResource" => return Ok(Answer::Json(serde_json::json!({"tags": []}))),
+        _ => {}
     }
     listing::answer(call, LISTS, DESCRIPTIONS).unwrap_or_else(|| Err(AwsError::unknown_operation(call)))
 }
@@ -62,6 +67,7 @@ const LISTS: &[List] = &[
     list("ListModelCustomizationJobs", "customization_jobs", "modelCustomizationJobSummaries", ["jobName", "creationTime", "status"],
         &["jobArn", "baseModelArn", "jobName", "status", "lastModifiedTime", "creationTime", "endTime", "customModelArn=outputModelArn",
           "customModelName=outputModelName", "customizationType"]),
+    list("ListCustomModels", "custom_models", "modelSummaries", ["modelName", "creationTime", "modelStatus"], &[]),
     list("ListImportedModels", "imported_models", "modelSummaries", ["modelName", "creationTime", "status"],
         &["modelArn", "modelName", "creationTime", "instructSupported", "modelArchitecture"]),
     list("ListModelInvocationJobs", "invocation_jobs", "invocationJobSummaries", ["jobName", "submitTime", "status"], &[]),

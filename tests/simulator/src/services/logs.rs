@@ -14,6 +14,8 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
             listing::described(call, &GROUP)?;
             listing::answer(call, LISTS, &[]).unwrap_or_else(|| Err(AwsError::unknown_operation(call)))
         }
+        // No group has any.
+        "ListTagsForResource" => Ok(Answer::Json(serde_json::json!({"tags": {}}))),
         _ => listing::answer(call, LISTS, &[]).unwrap_or_else(|| Err(AwsError::unknown_operation(call))),
     }
 }
@@ -78,6 +80,8 @@ const LISTS: &[List] = &[
         equal: &[("logGroupName", "logGroupName")],
         ..list("DescribeSubscriptionFilters", "subscription_filters", "subscriptionFilters")
     },
+    list("DescribeMetricFilters", "metric_filters", "metricFilters"),
+    list("DescribeResourcePolicies", "resource_policies", "resourcePolicies"),
     list("DescribeDeliverySources", "delivery_sources", "deliverySources"),
     list("DescribeDeliveries", "deliveries", "deliveries"),
     list("DescribeDeliveryDestinations", "delivery_destinations", "deliveryDestinations"),
