@@ -13,6 +13,7 @@ import http.server
 import json
 import os
 import queue
+import re
 import shutil
 import statistics
 import subprocess
@@ -118,16 +119,16 @@ def against_a_bare_client(lab: Lab) -> None:
             calls = seen["requests"]
             # Reading the counters costs the simulator too.
             before = simulator.cpu()
-            command = [lab.folder / "locard-simulator", "hammer", "--url", simulator.url, "--requests", str(calls)]
+            command = [lab.folder / "locard-simulator", "bare", "--endpoint-url", simulator.url]
             command += ["--accounts", str(accounts), "--regions", str(lab.args.regions)]
-            command += ["--connections", str(lab.args.connections)]
+            command += ["--at-a-time", str(lab.args.connections), "--threads", str(CORES)]
             bare = run(command, simulator.env(), lab.log)
             after = simulator.cpu()
-            seconds = json.loads(bare.stdout.strip().splitlines()[-1])["seconds"]
-            ratios.append(seconds / swept.wall)
-            rates = [calls / swept.wall, calls / seconds]
+            sent, seconds = map(float, re.search(r"(\d+) calls, .* ([\d.]+) s,", bare.stdout).groups())
+            rates = [calls / swept.wall, sent / seconds]
+            ratios.append(rates[0] / rates[1])
             costs = [swept.cpu, between - started, bare.cpu, after - before]
-            each = [f"{cpu / calls * 1e6:.0f}" for cpu in costs]
+            each = [f"{cpu / made * 1e6:.0f}" for cpu, made in zip(costs, (calls, calls, sent, sent))]
             rows.append([at + 1, calls, *(f"{rate:.0f}" for rate in rates), f"{ratios[-1]:.2f}", *each])
     header = [
         "round",
@@ -307,7 +308,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="which organization to make up")
     parser.add_argument("--latency", default="60ms", help="of every answer, against the bound (default 60ms)")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions where the median or best counts (default 3)")
-    parser.add_argument("--connections", type=int, default=64, help="of the bare client (default 64)")
+    parser.add_argument("--connections", type=int, default=64, help="of the bare client at a time (default 64)")
     parser.add_argument("--profile", default="fast", help="cargo profile (default fast)")
     parser.add_argument("--no-build", action="store_true", help="take the binaries as they are")
     parser.add_argument("--keep", type=Path, help="folder for snapshots, reports and journals; default: none are kept")

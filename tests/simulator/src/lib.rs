@@ -3,9 +3,9 @@
 //! It imitates what locard reads of AWS; nothing of it is part of locard itself.
 
 mod access;
+pub mod bare;
 pub mod estate;
 pub mod faults;
-pub mod hammer;
 mod hash;
 pub mod journal;
 pub mod limits;

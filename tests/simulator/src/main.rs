@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use locard_simulator::bare::{self, Load};
 use locard_simulator::estate::Plan as Size;
 use locard_simulator::faults::Plan;
 use locard_simulator::journal::{Bound, Entry, Terms};
-use locard_simulator::{Estate, Settings, hammer, limits, start};
+use locard_simulator::{Estate, Settings, limits, start};
 
 /// An AWS organization in memory, to audit without AWS.
 #[derive(Parser)]
@@ -30,8 +31,8 @@ enum Command {
     Generate(Organization),
     /// Work out how long a sweep with this journal had to take at least.
     Bound(BoundArgs),
-    /// Send a served organization what a sweep asks of regions without AI, as fast as a bare client can; prints JSON.
-    Hammer(Hammer),
+    /// Make the calls of a sweep with a bare client, and say how many a second this machine can.
+    Bare(Bare),
 }
 
 #[derive(Args)]
@@ -96,24 +97,21 @@ struct BoundArgs {
 }
 
 #[derive(Args)]
-struct Hammer {
-    /// Of the server, as it prints it
+struct Bare {
+    /// Of the server: what `serve` printed
     #[arg(long)]
-    url: String,
-    #[arg(long, default_value_t = 10_000)]
-    requests: u64,
-    /// Requests under way at a time
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
-    /// Accounts to enter, the first of the organization
-    #[arg(long, default_value_t = 12)]
-    accounts: usize,
-    /// Regions of each to ask about
-    #[arg(long, default_value_t = 17)]
-    regions: usize,
-    /// Role to enter them with
+    endpoint_url: String,
     #[arg(long, default_value = "LocardAudit")]
     role: String,
+    #[arg(long, default_value_t = 100)]
+    accounts: usize,
+    #[arg(long, default_value_t = 17)]
+    regions: usize,
+    /// Requests under way at a time
+    #[arg(long, default_value_t = 64)]
+    at_a_time: usize,
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -137,7 +135,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::Generate(args) => generate(&args),
         Command::Bound(args) => bound(&args),
-        Command::Hammer(args) => hammer(args),
+        Command::Bare(args) => bare(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -224,14 +222,16 @@ fn bound(args: &BoundArgs) -> Result<(), String> {
     say(&format!("{}\n", Bound::of(&entries, &terms)))
 }
 
-fn hammer(args: Hammer) -> Result<(), String> {
-    let Hammer { url, requests, connections, accounts, regions, role } = args;
-    let plan = hammer::Plan { url, requests, connections, accounts, regions, role };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-    let outcome = runtime.block_on(hammer::run(&plan)).map_err(|error| error.to_string())?;
-    let outcome = serde_json::to_string(&outcome).map_err(|error| error.to_string())?;
-    say(&format!("{outcome}\n"))
+fn bare(args: Bare) -> Result<(), String> {
+    let Bare { endpoint_url: url, role, accounts, regions, at_a_time, threads } = args;
+    let measured = bare::run(&Load { url, role, accounts, regions, at_a_time, threads })?;
+    let seconds = measured.elapsed.as_secs_f64();
+    let calls = measured.calls as f64;
+    say(&format!("{calls} calls, {} failed, {seconds:.2} s, {:.0} calls/s", measured.failed, calls / seconds))?;
+    match measured.cpu {
+        Some(cpu) => say(&format!(", {:.0} us of CPU a call\n", cpu.as_secs_f64() * 1e6 / calls)),
+        None => say("\n"),
+    }
 }
 
 fn estate(args: &Organization) -> Result<Estate, String> {

@@ -157,7 +157,8 @@ impl State {
         if let Some(denial) = access::denied(inside, session, &call) {
             return Err(denial.error(protocol, &call));
         }
-        if kind == Some(Kind::Vanished) {
+        // Roles and organizations do not come and go within a sweep.
+        if kind == Some(Kind::Vanished) && !matches!(call.service, "sts" | "organizations") {
             return vanished(&mut call);
         }
         let mut outcome = services::answer(&call);
