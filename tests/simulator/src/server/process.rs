@@ -211,7 +211,9 @@ fn refused(kind: Kind, protocol: Protocol, call: &Call<'_>) -> Option<AwsError> 
         Kind::ExpiredSession => Refusal::Expired.error(protocol),
         Kind::RevokedSession if deniable => Denial::Revoked.error(protocol, call),
         Kind::Denied if deniable => Denial::IdentityPolicy.error(protocol, call),
-        Kind::ScpDenied if deniable => Denial::ServiceControlPolicy.error(protocol, call),
+        Kind::ScpDenied if deniable && !access::global(call.service) => {
+            Denial::ServiceControlPolicy.error(protocol, call)
+        }
         Kind::AccountClosed if call.operation == "AssumeRole" => Denial::IdentityPolicy.error(protocol, call),
         Kind::AccountClosed => Refusal::Closed.error(protocol),
         Kind::SkewRefused => Refusal::Skewed.error(protocol),
