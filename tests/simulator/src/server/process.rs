@@ -100,7 +100,11 @@ impl State {
         }
         let now = self.world.now();
         signature.verify(request, &session.secret, now).map_err(refused)?;
-        let mut asked = wire::read(service, protocol, request).map_err(|error| (protocol, error))?;
+        let mut asked = wire::read(service, protocol, request).map_err(|error| {
+            // All that tells what was asked for.
+            request.path.clone_into(&mut entry.resource);
+            (protocol, error)
+        })?;
         asked.operation.clone_into(&mut entry.operation);
         pages::token(&asked.input).clone_into(&mut entry.page);
         entry.resource = resource(&asked.input);
@@ -211,7 +215,9 @@ fn refused(kind: Kind, protocol: Protocol, call: &Call<'_>) -> Option<AwsError> 
         Kind::ExpiredSession => Refusal::Expired.error(protocol),
         Kind::RevokedSession if deniable => Denial::Revoked.error(protocol, call),
         Kind::Denied if deniable => Denial::IdentityPolicy.error(protocol, call),
-        Kind::ScpDenied if deniable => Denial::ServiceControlPolicy.error(protocol, call),
+        Kind::ScpDenied if deniable && !access::global(call.service) => {
+            Denial::ServiceControlPolicy.error(protocol, call)
+        }
         Kind::AccountClosed if call.operation == "AssumeRole" => Denial::IdentityPolicy.error(protocol, call),
         Kind::AccountClosed => Refusal::Closed.error(protocol),
         Kind::SkewRefused => Refusal::Skewed.error(protocol),

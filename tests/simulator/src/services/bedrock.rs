@@ -10,8 +10,6 @@ use super::{Answer, AwsError, Call, Outcome};
 /// Method, path and operation of everything answered here; `{name}` is an input member.
 pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/logging/modelinvocations", "GetModelInvocationLoggingConfiguration"),
-    ("POST", "/listTagsForResource", "ListTagsForResource"),
-    ("GET", "/custom-models", "ListCustomModels"),
     ("GET", "/model-customization-jobs", "ListModelCustomizationJobs"),
     ("GET", "/model-customization-jobs/{jobIdentifier}", "GetModelCustomizationJob"),
     ("GET", "/imported-models", "ListImportedModels"),
@@ -20,15 +18,14 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/evaluation-jobs", "ListEvaluationJobs"),
     ("GET", "/evaluation-jobs/{jobIdentifier}", "GetEvaluationJob"),
     ("GET", "/guardrails", "ListGuardrails"),
+    ("POST", "/listTagsForResource", "ListTagsForResource"),
+    ("GET", "/custom-models", "ListCustomModels"),
     ("GET", "/guardrails/{guardrailIdentifier}", "GetGuardrail"),
 ];
 
 pub(crate) fn answer(call: &Call<'_>) -> Outcome {
-    match call.operation {
-        "GetModelInvocationLoggingConfiguration" => return Ok(logging(call)),
-        // Nothing here has any.
-        "ListTagsForResource" => return Ok(Answer::Json(serde_json::json!({"tags": []}))),
-        _ => {}
+    if call.operation == "GetModelInvocationLoggingConfiguration" {
+        return Ok(logging(call));
     }
     listing::answer(call, LISTS, DESCRIPTIONS).unwrap_or_else(|| Err(AwsError::unknown_operation(call)))
 }
@@ -67,7 +64,6 @@ const LISTS: &[List] = &[
     list("ListModelCustomizationJobs", "customization_jobs", "modelCustomizationJobSummaries", ["jobName", "creationTime", "status"],
         &["jobArn", "baseModelArn", "jobName", "status", "lastModifiedTime", "creationTime", "endTime", "customModelArn=outputModelArn",
           "customModelName=outputModelName", "customizationType"]),
-    list("ListCustomModels", "custom_models", "modelSummaries", ["modelName", "creationTime", "modelStatus"], &[]),
     list("ListImportedModels", "imported_models", "modelSummaries", ["modelName", "creationTime", "status"],
         &["modelArn", "modelName", "creationTime", "instructSupported", "modelArchitecture"]),
     list("ListModelInvocationJobs", "invocation_jobs", "invocationJobSummaries", ["jobName", "submitTime", "status"], &[]),

@@ -80,8 +80,6 @@ const LISTS: &[List] = &[
         equal: &[("logGroupName", "logGroupName")],
         ..list("DescribeSubscriptionFilters", "subscription_filters", "subscriptionFilters")
     },
-    list("DescribeMetricFilters", "metric_filters", "metricFilters"),
-    list("DescribeResourcePolicies", "resource_policies", "resourcePolicies"),
     list("DescribeDeliverySources", "delivery_sources", "deliverySources"),
     list("DescribeDeliveries", "deliveries", "deliveries"),
     list("DescribeDeliveryDestinations", "delivery_destinations", "deliveryDestinations"),
