@@ -27,9 +27,9 @@ from measure import CLEAN, Cost, Simulator, binaries, build, machine, run, say, 
 ROLE = "LocardAudit"
 CORES = os.cpu_count() or 1
 
-# No latency and no limits: then nothing but CPU takes time, and locard is asked to hold back nothing.
+# No latency and no limits: then nothing but CPU takes time, and locard holds back as little as it can.
 UNBOUND_SIMULATOR = ("--latency=0ms", "--limits=none")
-UNBOUND_LOCARD = ()
+UNBOUND_LOCARD = ("--max-rate=100%",)
 
 
 class Lab:
