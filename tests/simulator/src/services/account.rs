@@ -40,6 +40,7 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
             let regions: Vec<Value> = DEFAULT_REGIONS
                 .iter()
                 .chain(OPT_IN_REGIONS)
+                .filter(|region| account.enabled(region) || OPT_IN_REGIONS.contains(region))
                 .map(|region| (region, status(account, region)))
                 .filter(|(_, status)| wanted.is_none_or(|wanted| wanted.iter().any(|one| one == status)))
                 .map(|(region, status)| json!({"RegionName": region, "RegionOptStatus": status}))

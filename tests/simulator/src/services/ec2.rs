@@ -34,7 +34,9 @@ const EMPTY: &[(&str, &str)] = &[
     ("DescribeRouteTables", "routeTableSet"),
     ("DescribeSecurityGroups", "securityGroupInfo"),
     ("DescribeVpcEndpoints", "vpcEndpointSet"),
+    ("DescribeVpcEndpointServices", "serviceNameSet"),
     ("DescribeVpcPeeringConnections", "vpcPeeringConnectionSet"),
+    ("DescribeVpnConnections", "vpnConnectionSet"),
 ];
 
 pub(crate) fn answer(call: &Call<'_>) -> Outcome {
@@ -66,7 +68,8 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
     Ok(Answer::Xml(Element::new("").child(Element::new(*set).children(items)).maybe(PAGES.next, next)))
 }
 
-/// With `AllRegions` also those the account did not opt in to.
+/// With `AllRegions` also those the account did not opt in to. A region without opting in that an account has not is
+/// one that this AWS has not, which is how estates are kept small.
 fn regions(call: &Call<'_>) -> Outcome {
     let account = call.world.estate.account(call.account);
     let enabled = |region: &str| account.is_some_and(|account| account.enabled(region));
@@ -77,10 +80,11 @@ fn regions(call: &Call<'_>) -> Outcome {
         (false, true) => "opted-in",
         (false, false) => "not-opted-in",
     };
+    let known = |region: &str| enabled(region) || (all && OPT_IN_REGIONS.contains(&region));
     let chosen = DEFAULT_REGIONS
         .iter()
         .chain(OPT_IN_REGIONS)
-        .filter(|region| (all || enabled(region)) && (names.is_empty() || names.contains(*region)));
+        .filter(|region| known(region) && (names.is_empty() || names.contains(*region)));
     let items = chosen.map(|region| {
         Element::new("item")
             .with("regionName", *region)
