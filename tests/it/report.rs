@@ -440,13 +440,13 @@ fn headings_nest(html: &str) -> bool {
 /// Every element of the body that must be closed is, in the right order.
 fn well_nested(html: &str) -> bool {
     let mut open: Vec<&str> = Vec::new();
-    for tag in between(html, "<body>", "</body>").split('<').skip(1) {
+    for tag in between(html, "</head>", "</html>").split('<').skip(1) {
         let Some((tag, _)) = tag.split_once('>') else { return false };
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or("");
         if tag.starts_with('/') {
             let top = open.pop();
             assert_eq!(top, Some(name), "</{name}> closes {top:?}");
-        } else if name != "br" && !tag.ends_with('/') {
+        } else if !["br", "wbr"].contains(&name) && !tag.ends_with('/') {
             open.push(name);
         }
     }
