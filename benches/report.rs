@@ -1,8 +1,8 @@
 //! Reports and the gate of a made-up organization: what reading `results.json` and rendering it cost.
 //!
-//! `cargo bench --no-default-features --bench report` measures 200 accounts. To look at larger ones, and at their memory,
-//! `cargo bench --no-default-features --bench report -- --write 1000 100 DIR` leaves a results.json of 1,000 accounts with
-//! 100 checks for `locard report DIR` and `locard gate DIR`.
+//! `cargo bench --no-default-features --bench report` measures 200 accounts. To look at larger ones, and at their
+//! memory, `cargo bench --no-default-features --bench report -- --write 1000 100 DIR` leaves a results.json of 1,000
+//! accounts with 100 checks for `locard report DIR` and `locard gate DIR`.
 
 #[path = "../tests/samples/mod.rs"]
 mod samples;

@@ -115,8 +115,8 @@ pub(crate) fn draft(results: &Results, dir: &Path) -> anyhow::Result<Draft> {
     Ok(draft)
 }
 
-/// Ends an audit or an evaluation whose results are written but for the gate: the gate if the configuration has one, the
-/// reports, the summary, the exit code.
+/// Ends an audit or an evaluation whose results are written but for the gate: the gate if the configuration has one,
+/// the reports, the summary, the exit code.
 ///
 /// # Errors
 /// A file cannot be written.

@@ -12,16 +12,17 @@ const BYTES: usize = 5_000_000;
 /// A browser shows a page of so many elements within a second.
 const ELEMENTS: usize = 50_000;
 /// From generous to thrifty: the first that keeps to the budgets is taken. What is left out is counted in its place.
-const LIMITS: [Limits; 5] = [
+const LIMITS: [Limits; 6] = [
     limits(900, 100, 40, 500),
     limits(600, 60, 25, 300),
-    limits(300, 40, 15, 200),
-    limits(120, 25, 10, 120),
+    limits(400, 40, 20, 250),
+    limits(250, 30, 15, 200),
+    limits(120, 20, 10, 100),
     limits(40, 10, 6, 50),
 ];
 
 const fn limits(detailed: usize, listed: usize, explained: usize, rows: usize) -> Limits {
-    Limits { matrix_columns: 12, detailed_per_check: 50, detailed, listed, named: listed / 4, explained, rows }
+    Limits { matrix_columns: 12, detailed_per_check: 50, detailed, listed, named: listed / 2, explained, rows }
 }
 
 /// The report as one HTML document.

@@ -77,7 +77,8 @@ impl From<serde_json::Error> for ReadError {
 pub fn read(mut input: impl Read + Seek, take: &mut dyn FnMut(Part)) -> Result<(), ReadError> {
     let mut version = None;
     let document = Document { take, version: &mut version };
-    let mut json = serde_json::Deserializer::from_reader(BufReader::new(&mut input));
+    let buffered = BufReader::with_capacity(1 << 16, &mut input);
+    let mut json = serde_json::Deserializer::from_reader(buffered);
     let Err(error) = json.deserialize_map(document).and_then(|()| json.end()) else { return Ok(()) };
     match (version, ReadError::from(error)) {
         (Some(found), _) if found != SCHEMA_VERSION => Err(ReadError::UnsupportedVersion { found }),
