@@ -6,5 +6,6 @@ pub mod hash;
 pub mod ids;
 pub mod observed;
 pub mod severity;
+pub mod shard;
 pub mod time;
 pub mod value;

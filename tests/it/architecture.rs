@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each top-level module; a file imports only from lower ones.
-const FLOORS: [(&str, u8); 16] = [
+const FLOORS: [(&str, u8); 17] = [
     ("model", 0),
     ("inventory", 1),
     ("config", 1),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, u8); 16] = [
     ("score", 2),
     ("gate", 2),
     ("role", 2),
+    ("merge", 2),
     ("assess", 2),
     ("files", 3),
     ("report", 3),
