@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use crate::aws::imitation;
 use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
+use crate::aws::store::Confined;
 use crate::model::ids::Region;
 
 /// A sweep walks over hundreds of hosts; connections to those it has left are soon closed.
@@ -179,6 +180,16 @@ clients! {
     ec2 aws_sdk_ec2,
     logs aws_sdk_cloudwatchlogs,
     kms aws_sdk_kms,
+}
+
+/// S3 for the bucket that keeps locard's own runs; what it may do there its interceptor says.
+pub(crate) fn store(access: &Access, confined: Confined) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(&access.config)
+        .retry_partition(access.partition("store"))
+        .interceptor(confined)
+        .force_path_style(access.config.endpoint_url().is_some())
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
 }
 
 /// S3 at an endpoint of its own is addressed by path: a bucket's name in the host would need DNS of its own.

@@ -8,5 +8,6 @@ mod imitation;
 pub(crate) mod interceptor;
 pub mod ledger;
 pub(crate) mod session;
+pub mod store;
 #[cfg(test)]
 mod tests;

@@ -132,6 +132,11 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
 }
 
 impl Caller {
+    /// The region the caller configured, else the home of the partition.
+    pub(crate) fn region(&self) -> &Region {
+        &self.sts_region
+    }
+
     /// The caller's own credentials, as they are, in a region.
     pub(crate) fn access(&self, region: &Region) -> Access {
         Access::new(&self.common, &format!("{}/caller", self.account), region, self.provider.clone())

@@ -10,10 +10,12 @@ use crate::assess::{self, Input};
 use crate::check::{self, CheckSet};
 use crate::cli::args::{Global, Output, Rules, unreadable};
 use crate::cli::exit::{Drawn, Exit, Refused};
+use crate::cli::place::RunFolder;
 use crate::cli::{gate as gate_command, out};
 use crate::config::Config;
 use crate::files::{self, RESULTS, SnapshotReader, SourceFile};
 use crate::gate;
+use crate::inventory::snapshot::Plan;
 use crate::model::hash;
 use crate::model::time::Timestamp;
 use crate::report::{self, Format, json, terminal};
@@ -109,7 +111,7 @@ pub(crate) fn judge(
 pub(crate) fn conclude(
     mut results: Results,
     config: &Config,
-    dir: &Path,
+    run: &RunFolder,
     output: &Output,
     global: &Global,
 ) -> anyhow::Result<Exit> {
@@ -118,8 +120,8 @@ pub(crate) fn conclude(
     let formats = output.formats().into_iter().filter(|format| *format != Format::Json).chain([Format::Json]);
     let mut written = Vec::new();
     for format in formats {
-        files::write_run(dir, format.file_name(), &report::render(&results, format)?)?;
-        written.push(dir.join(format.file_name()).display().to_string());
+        run.write(format.file_name(), &report::render(&results, format)?)?;
+        written.push(run.shown(format.file_name()));
     }
     match (&results.gate, global.quiet) {
         (Some(gate), true) => out::print(&gate_command::text(gate, true))?,
@@ -156,4 +158,17 @@ pub(crate) fn results(run: &Path) -> anyhow::Result<Results> {
     }
     let bytes = files::read_bytes(&path)?;
     json::from_bytes(&bytes).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The host's clock, in whole seconds.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_unix(jiff::Timestamp::now().as_second())
+}
+
+/// Sorts by time, and differs between two runs begun in the same second: it names their sessions in CloudTrail.
+pub(super) fn run_id(plan: &Plan, as_of: Timestamp) -> String {
+    let moment = jiff::Timestamp::now().as_nanosecond().to_string();
+    let process = std::process::id().to_string();
+    let day: String = as_of.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    format!("{day}-{}", hash::of_parts(&[&plan.digest(), &moment, &process], 4))
 }

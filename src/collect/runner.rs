@@ -3,7 +3,7 @@
 //! How an account is entered is in `aws::session`, what is asked in a region in the file of each service, which names
 //! the second pass reads in `relate::reach`; files and hashes are behind [`Sink`].
 
-mod done;
+mod complete;
 mod first;
 mod second;
 mod sweep;
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub use crate::aws::client::Limits;
 use crate::aws::session::{Caller, Role, Source, caller};
@@ -21,6 +22,7 @@ use crate::inventory::operations::OPERATIONS;
 use crate::inventory::organizations::{Account, Organization};
 use crate::inventory::snapshot::{CallCount, Plan, SNAPSHOT_VERSION};
 use crate::model::ids::{AccountId, Region};
+use crate::model::shard::Shard;
 use crate::model::time::Timestamp;
 
 use super::organizations::{Selection, discover};
@@ -64,6 +66,8 @@ pub struct Options {
     pub lookback_days: u32,
     /// Jobs of a kind described per account and region.
     pub max_described_jobs: u32,
+    /// Enter the accounts of this shard only.
+    pub shard: Option<Shard>,
     /// Accounts read at a time, and regions of one account at a time.
     pub accounts_in_flight: usize,
     pub regions_in_flight: usize,
@@ -84,6 +88,7 @@ impl Default for Options {
             skip_regions: Vec::new(),
             lookback_days: 365,
             max_described_jobs: 500,
+            shard: None,
             accounts_in_flight: 8,
             regions_in_flight: 6,
         }
@@ -148,8 +153,6 @@ impl Collection {
 
     /// What the run sets out to do; its digest decides whether a snapshot may be resumed.
     pub fn plan(&self) -> Plan {
-        let mut operations: Vec<String> = OPERATIONS.iter().map(|op| format!("{}:{}", op.service, op.name)).collect();
-        operations.sort();
         Plan {
             snapshot_version: SNAPSHOT_VERSION,
             caller: self.caller.arn.clone(),
@@ -158,9 +161,10 @@ impl Collection {
             organizational_units: self.options.organizational_units.clone(),
             regions: self.options.regions.clone(),
             skip_regions: self.options.skip_regions.clone(),
-            operations,
+            operations: operations(),
             ai_lookback_days: self.options.lookback_days,
             max_described_jobs: self.options.max_described_jobs,
+            shard: self.options.shard,
         }
     }
 
@@ -173,16 +177,37 @@ impl Collection {
         sink: Arc<dyn Sink>,
         progress: Arc<Progress>,
     ) -> Result<CollectOutcome, CollectError> {
-        let (stop, stopped) = watch::channel(false);
-        let ledger = self.caller.common.ledger.clone();
-        let watcher = tokio::spawn({
-            let (progress, ledger) = (progress.clone(), ledger.clone());
-            async move { watch_over(&progress, &ledger, &stop).await }
-        });
+        let (watcher, stopped) = self.watch(&progress);
         let outcome = self.sweep(run_id, as_of, sink, progress.clone(), stopped).await;
         watcher.abort();
         progress.end();
         outcome
+    }
+
+    /// Keeps progress moving until it is aborted, and tells when the run is to stop.
+    fn watch(&self, progress: &Arc<Progress>) -> (JoinHandle<()>, watch::Receiver<bool>) {
+        let (stop, stopped) = watch::channel(false);
+        let (progress, ledger) = (progress.clone(), self.caller.common.ledger.clone());
+        let watcher = tokio::spawn(async move { watch_over(&progress, &ledger, &stop).await });
+        (watcher, stopped)
+    }
+
+    fn frame(&self, as_of: Timestamp) -> Frame {
+        Frame {
+            partition: self.caller.partition.clone(),
+            as_of,
+            lookback_days: self.options.lookback_days,
+            max_jobs: usize::try_from(self.options.max_described_jobs).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn role(&self, run_id: &str) -> Role {
+        Role {
+            name: self.options.role.clone(),
+            external_id: self.options.external_id.clone(),
+            source_identity: self.options.source_identity.clone(),
+            run_id: run_id.to_owned(),
+        }
     }
 
     /// What came of a run that was stopped before it knew the accounts.
@@ -206,12 +231,7 @@ impl Collection {
         progress: Arc<Progress>,
         stopped: watch::Receiver<bool>,
     ) -> Result<CollectOutcome, CollectError> {
-        let frame = Frame {
-            partition: self.caller.partition.clone(),
-            as_of,
-            lookback_days: self.options.lookback_days,
-            max_jobs: usize::try_from(self.options.max_described_jobs).unwrap_or(usize::MAX),
-        };
+        let frame = self.frame(as_of);
         let selection = Selection {
             accounts: self.options.accounts.clone(),
             organizational_units: self.options.organizational_units.clone(),
@@ -221,24 +241,23 @@ impl Collection {
             () = stopping(&stopped) => return Ok(self.stopped_early()),
             found = discover(&self.caller, &frame, &selection) => found.map_err(CollectError::Selection)?,
         };
+        if let (Some(shard), true) = (self.options.shard, found.single_account) {
+            let message = format!("shard {shard} is a part of an organization, and there is none that can be listed");
+            return Err(CollectError::Selection(message));
+        }
         write_organization(&sink, &found.organization).await?;
-
-        let role = Role {
-            name: self.options.role.clone(),
-            external_id: self.options.external_id.clone(),
-            source_identity: self.options.source_identity.clone(),
-            run_id: run_id.to_owned(),
-        };
         let management = found.organization.organization.known().map(|known| known.management_account.clone());
         let selected = found.organization.accounts.iter().filter(|account| account.selected).count();
-        let accounts: Vec<Account> = found.organization.accounts.into_iter().filter(may_be_entered).collect();
+        let mut accounts: Vec<Account> = found.organization.accounts.into_iter().filter(may_be_entered).collect();
+        accounts.retain(|account| self.options.shard.is_none_or(|shard| shard.holds(&account.id)));
         let sweep = Arc::new(Sweep {
             caller: self.caller.clone(),
-            role: (!found.single_account).then_some(role),
+            role: (!found.single_account).then(|| self.role(run_id)),
             home: frame.partition.home_region(),
             frame,
             options: self.options.clone(),
             management,
+            completes: false,
             sink,
             progress,
             stopped,
@@ -246,8 +265,10 @@ impl Collection {
         });
         let census = sweep.first_pass(&accounts).await?;
         // A region that is nowhere enabled is a typing error, and "no AI" would be the answer to it.
+        // Of a shard's accounts none may have it where others do.
         let nowhere = self.options.regions.iter().find(|region| !census.read.contains(region));
-        if let (Some(region), false, false) = (nowhere, census.entered.is_empty(), sweep.is_stopped()) {
+        let tells = !census.entered.is_empty() && !sweep.is_stopped() && self.options.shard.is_none();
+        if let (Some(region), true) = (nowhere, tells) {
             let message = format!("region {region} is not enabled in any account that was entered");
             return Err(CollectError::Selection(message));
         }
@@ -266,6 +287,14 @@ impl Collection {
         })
     }
 }
+
+/// Every call a run may make, sorted.
+pub fn operations() -> Vec<String> {
+    let mut all: Vec<String> = OPERATIONS.iter().map(|op| format!("{}:{}", op.service, op.name)).collect();
+    all.sort();
+    all
+}
+
 /// Waits until the run is to stop.
 async fn stopping(stopped: &watch::Receiver<bool>) {
     let mut stopped = stopped.clone();

@@ -186,6 +186,12 @@ pub(super) struct Written {
     pub lines: u64,
 }
 
+/// A journal without what a crash left of its last line.
+pub(super) fn whole_lines(journal: &[u8]) -> &[u8] {
+    let end = journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    journal.get(..end).unwrap_or(&[])
+}
+
 /// The first line of a journal, and each file it says is complete.
 pub(super) fn journal(path: &Path, bytes: &[u8]) -> Result<(Begun, BTreeMap<String, Written>), SnapshotError> {
     let unreadable = |line: usize, message: String| SnapshotError::Unreadable {

@@ -114,8 +114,8 @@ impl SnapshotWriter {
         }
         let journal = open_journal(dir)?;
         let bytes = fs::read(&path).map_err(|e| FileError::new("read", &path, e))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let (begun, written) = read::journal(&path, &bytes[..whole])?;
+        let whole = read::whole_lines(&bytes);
+        let (begun, written) = read::journal(&path, whole)?;
         let mut differences = begun.plan.differences(plan);
         if begun.digest != begun.plan.digest() {
             differences.push("its journal does not hold the plan it names".to_owned());
@@ -124,7 +124,7 @@ impl SnapshotWriter {
             return Err(SnapshotError::OtherPlan { dir: dir.to_path_buf(), differences });
         }
         // What a crash left of the last line goes, or the next entry would continue it.
-        journal.set_len(whole as u64).map_err(|e| FileError::new("write", &path, e))?;
+        journal.set_len(whole.len() as u64).map_err(|e| FileError::new("write", &path, e))?;
         let written = written.into_iter().map(|(file, written)| (file, written.sha256)).collect();
         let done = sound_files(dir, written)?;
         Ok(Self {

@@ -44,6 +44,14 @@ pub struct Reading {
     pub keys: BTreeSet<String>,
 }
 
+impl Reading {
+    /// How many things it is about.
+    pub fn things(&self) -> u64 {
+        let named = [&self.buckets, &self.probes, &self.subnets, &self.log_groups, &self.keys];
+        named.iter().map(|names| names.len() as u64).sum::<u64>() + u64::from(self.deliveries)
+    }
+}
+
 impl References {
     /// The names that the lines of one account refer to.
     pub fn of(lines: &[Line]) -> Self {
@@ -62,7 +70,7 @@ impl References {
         }
         self.listed.extend(other.listed);
         for (name, place) in other.buckets {
-            self.buckets.entry(name).or_insert(place);
+            self.refer(name, place);
         }
         self.ai_buckets.extend(other.ai_buckets);
         for (into, from) in
@@ -76,7 +84,15 @@ impl References {
 
     fn bucket(&mut self, line: &Line, name: &str) {
         let region = line.region.clone().unwrap_or_else(|| partition(line).home_region());
-        self.buckets.entry(name.to_owned()).or_insert((line.account.clone(), region));
+        self.refer(name.to_owned(), (line.account.clone(), region));
+    }
+
+    /// The first place in order, not in time: a bucket is probed from the same account in every run.
+    fn refer(&mut self, name: String, place: (AccountId, Region)) {
+        let kept = self.buckets.entry(name).or_insert_with(|| place.clone());
+        if place < *kept {
+            *kept = place;
+        }
     }
 
     fn key(&mut self, line: &Line, region: &Region, reference: &str) {

@@ -28,7 +28,7 @@ const FLOORS: [(&str, u8); 17] = [
 ];
 
 /// The only imports between modules of one floor, each from the left to the right.
-const WITHIN: [(&str, &str); 10] = [
+const WITHIN: [(&str, &str); 11] = [
     ("finding", "inventory"),
     ("results", "finding"),
     ("results", "inventory"),
@@ -38,6 +38,7 @@ const WITHIN: [(&str, &str); 10] = [
     ("assess", "check"),
     ("assess", "score"),
     ("assess", "gate"),
+    ("assess", "merge"),
     ("collect", "aws"),
 ];
 

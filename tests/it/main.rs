@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod estate;
 mod gate;
+mod merge;
 #[cfg(feature = "aws")]
 mod moto;
 mod report;

@@ -79,6 +79,9 @@ impl Sweep {
         if let Some(lines) = self.kept(&file).await {
             return Ok(Some(self.count(account, &lines)));
         }
+        if self.completes {
+            return Ok(None);
+        }
         let lines = tokio::select! {
             biased;
             () = stopping(&self.stopped) => return Ok(None),

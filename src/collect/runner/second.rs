@@ -11,9 +11,9 @@ use futures_util::future::join_all;
 use crate::inventory::{Fact, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Told;
+use crate::relate::done::Done;
 use crate::relate::reach::{Reading, References, readings};
 
-use super::done::Done;
 use super::first::Census;
 use super::sweep::{Sweep, guarded};
 use super::{CollectError, stopping};
@@ -45,12 +45,19 @@ impl Sweep {
             if let Some(lines) = self.kept(&reached_file(account)).await {
                 read.mark_lines(account, &lines);
                 written.insert(account.clone());
+                if lines.iter().any(lists_trails) {
+                    census.trails_read.insert(account.clone());
+                }
                 census.references.merge(References::of(&lines));
             }
         }
         for _ in 0..ROUNDS {
             let mut by_account: BTreeMap<AccountId, Vec<Reading>> = BTreeMap::new();
-            for reading in readings(&census.references, &self.home) {
+            for mut reading in readings(&census.references, &self.home) {
+                // Whose a bucket is that no account of a shard lists is known when all shards are merged.
+                if self.options.shard.is_some() {
+                    reading.probes.clear();
+                }
                 let skipped = self.options.skip_regions.contains(&reading.region);
                 if skipped || !census.entered.contains(&reading.account) {
                     continue;
@@ -127,6 +134,10 @@ impl Sweep {
         lines.extend(self.few_regions(units).await);
         lines
     }
+}
+
+fn lists_trails(line: &Line) -> bool {
+    matches!(&line.fact, Fact::Listing(listing) if listing.call == "cloudtrail:DescribeTrails")
 }
 
 fn reached_file(account: &AccountId) -> String {

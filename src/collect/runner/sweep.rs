@@ -33,6 +33,8 @@ pub(super) struct Sweep {
     pub frame: Frame,
     pub options: Options,
     pub management: Option<AccountId>,
+    /// The inventory stays as it is, and only what it reaches and nobody has read is read.
+    pub completes: bool,
     pub sink: Arc<dyn Sink>,
     pub progress: Arc<Progress>,
     pub stopped: watch::Receiver<bool>,
@@ -91,14 +93,14 @@ impl Sweep {
         stream::iter(units).buffer_unordered(limit).concat().await
     }
 
-    /// The lines of a file that an interrupted run completed; none if there is something in it that may be read this
-    /// time, or if it cannot be read back.
+    /// The lines of a file that an interrupted run completed; none if there is something in it that this run may read,
+    /// or if it cannot be read back.
     pub(super) async fn kept(&self, file: &str) -> Option<Vec<Line>> {
         if !self.sink.done(file) {
             return None;
         }
         match self.read_file(file).await {
-            Ok(lines) if !lines.iter().any(worth_repeating) => Some(lines),
+            Ok(lines) if self.completes || !lines.iter().any(worth_repeating) => Some(lines),
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!("{file} is collected again: {error}");
