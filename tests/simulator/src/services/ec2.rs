@@ -1,0 +1,156 @@
+//! EC2, as far as networks go: regions, VPCs, subnets, flow logs. Other lists are empty.
+//!
+//! Resources are kept by the names of the API model; its XML has names of its own, which follow from them.
+
+use serde_json::Value;
+
+use super::listing::{self, Pages};
+use super::{Answer, AwsError, Call, Outcome};
+use crate::estate::{DEFAULT_REGIONS, OPT_IN_REGIONS};
+use crate::wire::xml::Element;
+
+const PAGES: Pages = Pages {
+    size: "MaxResults",
+    token: "NextToken",
+    next: "nextToken",
+    default: 1000,
+    most: 1000,
+    refusal: "InvalidParameterValue",
+};
+
+/// A list of resources: operation, kind, element of the list, input member and output member of its ids, and the
+/// error for an id that is nobody's.
+const LISTS: &[(&str, &str, &str, &str, &str, &str)] = &[
+    ("DescribeVpcs", "vpcs", "vpcSet", "VpcId", "VpcId", "InvalidVpcID.NotFound"),
+    ("DescribeSubnets", "subnets", "subnetSet", "SubnetId", "SubnetId", "InvalidSubnetID.NotFound"),
+    ("DescribeFlowLogs", "flow_logs", "flowLogSet", "FlowLogId", "FlowLogId", "InvalidFlowLogId.NotFound"),
+];
+
+/// Lists of what no estate has.
+const EMPTY: &[(&str, &str)] = &[
+    ("DescribeInstances", "reservationSet"),
+    ("DescribeNetworkAcls", "networkAclSet"),
+    ("DescribeNetworkInterfaces", "networkInterfaceSet"),
+    ("DescribeRouteTables", "routeTableSet"),
+    ("DescribeSecurityGroups", "securityGroupInfo"),
+    ("DescribeVpcEndpoints", "vpcEndpointSet"),
+    ("DescribeVpcPeeringConnections", "vpcPeeringConnectionSet"),
+];
+
+pub(crate) fn answer(call: &Call<'_>) -> Outcome {
+    if call.operation == "DescribeRegions" {
+        return regions(call);
+    }
+    if let Some((_, set)) = EMPTY.iter().find(|(operation, _)| *operation == call.operation) {
+        return Ok(Answer::Xml(Element::new("").child(Element::new(*set))));
+    }
+    let Some((_, kind, set, by, id, unknown)) = LISTS.iter().find(|(operation, ..)| *operation == call.operation)
+    else {
+        return Err(AwsError::unknown_operation(call));
+    };
+    let account = call.world.estate.account(call.account);
+    let all = account.map_or(&[][..], |account| account.all(call.region, "ec2", kind));
+    let mut found: Vec<&Value> = all.iter().filter(|item| filters(call).iter().all(|one| meets(item, one))).collect();
+    let ids = texts(call.input.get(*by));
+    for wanted in &ids {
+        if !all.iter().any(|item| item.get(*id).and_then(Value::as_str) == Some(wanted)) {
+            return Err(AwsError::new(unknown, 400, format!("The ID '{wanted}' does not exist")));
+        }
+    }
+    if !ids.is_empty() {
+        found.retain(|item| item.get(*id).and_then(Value::as_str).is_some_and(|id| ids.contains(&id)));
+    }
+    let (offset, size) = listing::window(call, PAGES)?;
+    let (page, next) = listing::page(call, &found, offset, size);
+    let items = page.iter().map(|item| element("item", item));
+    Ok(Answer::Xml(Element::new("").child(Element::new(*set).children(items)).maybe(PAGES.next, next)))
+}
+
+/// With `AllRegions` also those the account did not opt in to. A region without opting in that an account has not is
+/// one that this AWS has not, which is how estates are kept small.
+fn regions(call: &Call<'_>) -> Outcome {
+    let account = call.world.estate.account(call.account);
+    let enabled = |region: &str| account.is_some_and(|account| account.enabled(region));
+    let names = texts(call.input.get("RegionName"));
+    let all = call.flag("AllRegions") == Some(true);
+    let status = |region: &str| match (DEFAULT_REGIONS.contains(&region), enabled(region)) {
+        (true, _) => "opt-in-not-required",
+        (false, true) => "opted-in",
+        (false, false) => "not-opted-in",
+    };
+    let known = |region: &str| enabled(region) || (all && OPT_IN_REGIONS.contains(&region));
+    let chosen = DEFAULT_REGIONS
+        .iter()
+        .chain(OPT_IN_REGIONS)
+        .filter(|region| known(region) && (names.is_empty() || names.contains(*region)));
+    let items = chosen.map(|region| {
+        Element::new("item")
+            .with("regionName", *region)
+            .with("regionEndpoint", format!("ec2.{region}.amazonaws.com"))
+            .with("optInStatus", status(region))
+    });
+    Ok(Answer::Xml(Element::new("").child(Element::new("regionInfo").children(items))))
+}
+
+/// The filters of a call: a name, and values of which one must be met.
+fn filters<'a>(call: &'a Call<'_>) -> Vec<(&'a str, Vec<&'a str>)> {
+    let given = call.input.get("Filter").and_then(Value::as_array);
+    let one = |filter: &'a Value| Some((filter.get("Name")?.as_str()?, texts(filter.get("Value"))));
+    given.into_iter().flatten().filter_map(one).collect()
+}
+
+fn texts(value: Option<&Value>) -> Vec<&str> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Filters are named after members, `subnet-id` after `SubnetId`. A name that is of none finds nothing.
+fn meets(item: &Value, (name, values): &(&str, Vec<&str>)) -> bool {
+    if let Some(key) = name.strip_prefix("tag:") {
+        let tags = item.get("Tags").and_then(Value::as_array);
+        let is = |tag: &Value, member: &str, text: &str| tag.get(member).and_then(Value::as_str) == Some(text);
+        return tags
+            .into_iter()
+            .flatten()
+            .any(|tag| is(tag, "Key", key) && values.iter().any(|value| is(tag, "Value", value)));
+    }
+    let member: String = name.split('-').map(capitalized).collect();
+    match item.get(&member) {
+        Some(Value::String(text)) => values.contains(&text.as_str()),
+        Some(other) => values.contains(&other.to_string().as_str()),
+        None => false,
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    word.chars().enumerate().map(|(at, c)| if at == 0 { c.to_ascii_uppercase() } else { c }).collect()
+}
+
+/// A value as EC2's XML has it: names begin with a lower case letter, lists are sets of items.
+fn element(name: &str, value: &Value) -> Element {
+    match value {
+        Value::Object(members) => Element::new(name.to_owned()).children(members.iter().map(|(name, value)| {
+            let name = match value {
+                Value::Array(_) => set(name),
+                _ => uncapitalized(name),
+            };
+            element(&name, value)
+        })),
+        Value::Array(items) => Element::new(name.to_owned()).children(items.iter().map(|item| element("item", item))),
+        Value::String(text) => Element::text(name.to_owned(), text.as_str()),
+        Value::Null => Element::new(name.to_owned()),
+        other => Element::text(name.to_owned(), other.to_string()),
+    }
+}
+
+/// `Tags` is `tagSet`.
+fn set(name: &str) -> String {
+    let name = uncapitalized(name);
+    match name.strip_suffix('s') {
+        Some(single) => format!("{single}Set"),
+        None => name,
+    }
+}
+
+fn uncapitalized(name: &str) -> String {
+    name.chars().enumerate().map(|(at, c)| if at == 0 { c.to_ascii_lowercase() } else { c }).collect()
+}

@@ -1,0 +1,131 @@
+//! What each service answers: one file a service, one function `answer` from a call to an outcome.
+//!
+//! How calls arrive and answers leave is in `wire`; who may call, how often and what goes wrong on purpose is in
+//! `access`, `limits` and `faults`.
+
+use hyper::HeaderMap;
+use serde_json::Value;
+
+use crate::access::Identity;
+use crate::wire::xml::Element;
+use crate::world::World;
+
+mod account;
+mod bedrock;
+mod bedrockagent;
+mod cloudtrail;
+mod cloudwatch;
+mod ec2;
+mod kms;
+mod listing;
+mod logs;
+pub(crate) mod objects;
+mod organizations;
+mod s3;
+mod sagemaker;
+pub(crate) mod sts;
+
+/// One request, understood.
+pub(crate) struct Call<'a> {
+    /// As in locard's table of operations: `bedrock-agent`, `logs`, ...
+    pub(crate) service: &'static str,
+    /// As in the model: `ListEndpoints`.
+    pub(crate) operation: &'a str,
+    /// An object by the model's member names, from body, path and query alike. Numbers are numbers where the protocol
+    /// is JSON or CBOR, text elsewhere: read them with [`Call::number`].
+    pub(crate) input: Value,
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) caller: &'a Identity,
+    pub(crate) world: &'a World,
+    /// The body as it came, for S3's objects.
+    pub(crate) body: &'a [u8],
+    pub(crate) headers: &'a HeaderMap,
+}
+
+/// What a service answers when nothing is wrong.
+pub(crate) enum Answer {
+    /// Members of the output; the protocol of the service decides whether they leave as JSON or as CBOR.
+    Json(Value),
+    /// The members of the output inside the protocol's own wrapping, where it has one (STS, EC2), or the root (S3).
+    Xml(Element),
+    /// An object, or headers alone.
+    Bytes { status: u16, headers: Vec<(&'static str, String)>, body: bytes::Bytes },
+}
+
+/// An error as AWS words it.
+#[derive(Debug)]
+pub(crate) struct AwsError {
+    pub(crate) code: String,
+    pub(crate) status: u16,
+    pub(crate) message: String,
+}
+
+pub(crate) type Outcome = Result<Answer, AwsError>;
+
+impl AwsError {
+    pub(crate) fn new(code: &str, status: u16, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), status, message: message.into() }
+    }
+
+    /// An operation the service has not, or that is not simulated.
+    pub(crate) fn unknown_operation(call: &Call<'_>) -> Self {
+        let message = format!("{}:{} is not simulated", call.service, call.operation);
+        Self::new("UnknownOperationException", 400, message)
+    }
+}
+
+impl<'a> Call<'a> {
+    /// A member of the input that is text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.input.get(name).and_then(Value::as_str)
+    }
+
+    /// A member of the input that is a number, however the protocol writes numbers.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        match self.input.get(name)? {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// A member of the input that is a switch, however the protocol writes it.
+    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
+        match self.input.get(name)? {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Method, path and operation of what the services whose operations have paths answer; a part in braces is a member of
+/// the input.
+pub(crate) fn routes(service: &str) -> &'static [(&'static str, &'static str, &'static str)] {
+    match service {
+        "account" => account::ROUTES,
+        "bedrock" => bedrock::ROUTES,
+        "bedrock-agent" => bedrockagent::ROUTES,
+        _ => &[],
+    }
+}
+
+/// Hands a call to its service.
+pub(crate) fn answer(call: &Call<'_>) -> Outcome {
+    match call.service {
+        "sts" => sts::answer(call),
+        "organizations" => organizations::answer(call),
+        "account" => account::answer(call),
+        "ec2" => ec2::answer(call),
+        "s3" => s3::answer(call),
+        "sagemaker" => sagemaker::answer(call),
+        "bedrock" => bedrock::answer(call),
+        "bedrock-agent" => bedrockagent::answer(call),
+        "cloudtrail" => cloudtrail::answer(call),
+        "cloudwatch" => cloudwatch::answer(call),
+        "logs" => logs::answer(call),
+        "kms" => kms::answer(call),
+        _ => Err(AwsError::unknown_operation(call)),
+    }
+}

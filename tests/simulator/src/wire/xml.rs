@@ -1,0 +1,121 @@
+//! A small tree of XML elements, written out as AWS writes them.
+//!
+//! Nothing is read here: requests of the XML protocols that matter are forms, paths and queries.
+
+use std::borrow::Cow;
+
+/// An element: text or children, never both.
+pub(crate) struct Element {
+    name: Cow<'static, str>,
+    attributes: Vec<(&'static str, String)>,
+    content: Content,
+}
+
+enum Content {
+    Text(String),
+    Children(Vec<Element>),
+}
+
+impl Element {
+    /// An element that children are added to.
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), attributes: Vec::new(), content: Content::Children(Vec::new()) }
+    }
+
+    /// An element that holds text.
+    pub(crate) fn text(name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), attributes: Vec::new(), content: Content::Text(text.into()) }
+    }
+
+    /// The same under another name.
+    pub(crate) fn renamed(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    pub(crate) fn attribute(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.attributes.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn child(mut self, child: Element) -> Self {
+        if let Content::Children(children) = &mut self.content {
+            children.push(child);
+        }
+        self
+    }
+
+    pub(crate) fn children(mut self, more: impl IntoIterator<Item = Element>) -> Self {
+        if let Content::Children(children) = &mut self.content {
+            children.extend(more);
+        }
+        self
+    }
+
+    /// A child that holds text.
+    pub(crate) fn with(self, name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
+        self.child(Element::text(name, text))
+    }
+
+    /// A child that holds text, if there is any.
+    pub(crate) fn maybe(self, name: impl Into<Cow<'static, str>>, text: Option<impl Into<String>>) -> Self {
+        match text {
+            Some(text) => self.with(name, text),
+            None => self,
+        }
+    }
+
+    /// Makes the answer to an operation a page with more to come, without items if so wished. EC2 names its lists
+    /// `...Set`, S3 `Buckets`; other answers are no pages.
+    pub(crate) fn page(&mut self, operation: &str, empty: bool, token: String) {
+        let Content::Children(children) = &mut self.content else { return };
+        let list = |child: &&mut Element| child.name.ends_with("Set") || child.name == "Buckets";
+        let Some(found) = children.iter_mut().find(list) else { return };
+        if empty {
+            found.content = Content::Children(Vec::new());
+        }
+        let name = if operation == "ListBuckets" { "ContinuationToken" } else { "nextToken" };
+        children.retain(|child| child.name != name);
+        children.push(Element::text(name, token));
+    }
+
+    /// Takes all children out.
+    pub(crate) fn clear(&mut self) {
+        self.content = Content::Children(Vec::new());
+    }
+
+    /// Appends the element, without declaration.
+    pub(crate) fn write(&self, out: &mut String) {
+        out.push('<');
+        out.push_str(&self.name);
+        for (name, value) in &self.attributes {
+            out.push(' ');
+            out.push_str(name);
+            out.push_str("=\"");
+            out.push_str(&quick_xml::escape::escape(value.as_str()));
+            out.push('"');
+        }
+        match &self.content {
+            Content::Children(children) if children.is_empty() => return out.push_str("/>"),
+            Content::Children(children) => {
+                out.push('>');
+                children.iter().for_each(|child| child.write(out));
+            }
+            Content::Text(text) => {
+                out.push('>');
+                out.push_str(&quick_xml::escape::escape(text.as_str()));
+            }
+        }
+        out.push_str("</");
+        out.push_str(&self.name);
+        out.push('>');
+    }
+}
+
+/// A whole document.
+pub(crate) fn document(root: &Element) -> String {
+    let mut out = String::with_capacity(512);
+    out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    root.write(&mut out);
+    out
+}
