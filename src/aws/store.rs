@@ -192,7 +192,7 @@ impl Store {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let (why, said) = classify(error);
-        let said = if said.is_empty() { why.word().to_owned() } else { format!("{}: {said}", why.word()) };
+        let said = if said.is_empty() { why.word().to_owned() } else { said };
         StoreError { denied: matches!(why, Why::Denied | Why::DeniedByScp), ..self.error(doing, name, said) }
     }
 

@@ -86,7 +86,7 @@ pub(super) fn run(global: &Global, args: CollectArgs) -> anyhow::Result<Exit> {
 /// leaves the machine, but for those to the bucket that a run goes to.
 pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyhow::Result<Swept> {
     let options = options(config, args)?;
-    let mut run = RunFolder::open(&args.out, &args.store, &args.access.credentials())?;
+    let run = RunFolder::open(&args.out, &args.store, &args.access.credentials())?;
     let resume = run.begun(args.resume)?;
     let runtime = runtime()?;
     let collected = collect(global, options, &run, resume, &runtime);

@@ -120,7 +120,8 @@ pub(crate) fn conclude(
     let formats = output.formats().into_iter().filter(|format| *format != Format::Json).chain([Format::Json]);
     let mut written = Vec::new();
     for format in formats {
-        run.write(format.file_name(), &report::render(&results, format)?)?;
+        files::write_run(run.dir(), format.file_name(), &report::render(&results, format)?)?;
+        run.put(format.file_name())?;
         written.push(run.shown(format.file_name()));
     }
     match (&results.gate, global.quiet) {

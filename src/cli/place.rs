@@ -173,11 +173,10 @@ impl RunFolder {
         Refused::usage(format!("{} already holds the results of another run", self.shown), help)
     }
 
-    /// Writes a file that a run leaves beside its snapshot, and copies it.
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        files::write_run(&self.dir, name, bytes)?;
+    /// Brings a file that lies beside the snapshot to where the run goes.
+    pub(super) fn put(&self, name: &str) -> anyhow::Result<()> {
         if let Some(remote) = &self.remote {
-            remote.put(name, bytes.to_vec())?;
+            remote.put(name, files::read_bytes(&self.dir.join(name))?)?;
         }
         Ok(())
     }

@@ -35,6 +35,13 @@ struct State {
     done: BTreeMap<String, String>,
 }
 
+/// When the journal's word on a file must survive a crash; at the latest when the snapshot is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Journalled {
+    Now,
+    Soon,
+}
+
 /// What is known only when a run ends.
 #[derive(Clone, Debug)]
 pub struct Ending {
@@ -183,7 +190,7 @@ impl SnapshotWriter {
     /// The disk refuses.
     pub fn write_lines(&self, file: &str, mut lines: Vec<Line>) -> Result<(), SnapshotError> {
         lines.sort_by(in_order);
-        self.write(file, lines.len() as u64, |out| {
+        self.write(file, lines.len() as u64, Journalled::Now, |out| {
             let encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
             let mut buffer = BufWriter::with_capacity(BUFFER, encoder);
             for line in &lines {
@@ -199,7 +206,7 @@ impl SnapshotWriter {
     /// # Errors
     /// The disk refuses.
     pub fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), SnapshotError> {
-        self.write(file, 1, |out| {
+        self.write(file, 1, Journalled::Now, |out| {
             serde_json::to_writer_pretty(&mut *out, value)?;
             out.write_all(b"\n")
         })
@@ -214,7 +221,8 @@ impl SnapshotWriter {
             return Ok(());
         }
         let (bytes, lines) = from.sealed(file)?;
-        self.write(file, lines, |out| out.write_all(&bytes))
+        // One that a crash keeps from the journal is taken over again, so that thousands need not each be waited for.
+        self.write(file, lines, Journalled::Soon, |out| out.write_all(&bytes))
     }
 
     /// Seals the snapshot and gives the digest of its manifest.
@@ -288,6 +296,7 @@ impl SnapshotWriter {
         &self,
         file: &str,
         lines: u64,
+        journalled: Journalled,
         write: impl FnOnce(&mut disk::Hashed<File>) -> io::Result<()>,
     ) -> Result<(), SnapshotError> {
         assert!(disk::is_plain_name(file), "internal error: `{file}` cannot stand in a snapshot");
@@ -299,7 +308,10 @@ impl SnapshotWriter {
         let sha256 = disk::replace(&folder, name, Privacy::Owner, write)?;
         let entry = journal_line(&JournalEntry::Written { file: file.to_owned(), sha256: sha256.clone(), lines });
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let appended = state.journal.write_all(&entry).and_then(|()| state.journal.sync_data());
+        let appended = state.journal.write_all(&entry).and_then(|()| match journalled {
+            Journalled::Now => state.journal.sync_data(),
+            Journalled::Soon => Ok(()),
+        });
         appended.map_err(|e| FileError::new("write", self.dir.join(JOURNAL), e))?;
         state.done.insert(file.to_owned(), sha256);
         Ok(())

@@ -249,6 +249,7 @@ fn the_readme_speaks_of_commands_and_options_that_exist() {
         for option in words.iter().filter(|word| word.starts_with("--")) {
             // A subcommand of a subcommand, `checks lint`, has its own help.
             let nested = words.get(1).and_then(|second| help(&[words[0], second])).unwrap_or_default();
+            let option = option.split('=').next().unwrap();
             if !text.contains(option) && !nested.contains(option) {
                 faults.push(format!("`locard {}` has no {option}", words[0]));
             }

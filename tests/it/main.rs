@@ -7,10 +7,14 @@ mod checks;
 mod cli;
 mod config;
 mod estate;
+#[cfg(feature = "aws")]
+mod fan_out;
 mod gate;
 mod merge;
 #[cfg(feature = "aws")]
 mod moto;
 mod report;
 mod score;
+#[cfg(feature = "aws")]
+mod shards;
 mod snapshot;
