@@ -23,7 +23,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::aws::classify::{classify, code};
 use crate::aws::client;
 use crate::aws::session::{Caller, Source, caller};
-use crate::inventory::operations::STORE;
+use crate::inventory::operations::{STORE, Session};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Why;
 use crate::model::prefix::S3Prefix;
@@ -204,7 +204,7 @@ impl Store {
 
 /// A client whose every request is held against the place.
 fn client_in(caller: &Caller, region: &Region, place: &S3Prefix) -> Client {
-    client::store(&caller.access(region), Confined { place: place.clone() })
+    client::store(&caller.own_entry().access(Session::Evidence, region), Confined { place: place.clone() })
 }
 
 /// The region that S3 names when it is asked for a bucket in another.
@@ -278,7 +278,7 @@ mod tests {
 
     /// Nothing listens there: what is not refused fails to connect.
     fn confined() -> (Client, S3Prefix) {
-        let caller = Caller::made_up("http://127.0.0.1:9".to_owned(), "111122223333");
+        let caller = Caller::made_up("http://127.0.0.1:9".to_owned(), "111122223333", Limits::default());
         let place = S3Prefix::parse("s3://audit/runs/one").unwrap_or_else(|e| panic!("{e}"));
         (client_in(&caller, &Region::new("us-east-1"), &place), place)
     }

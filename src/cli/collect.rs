@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -13,14 +15,15 @@ use crate::cli::pipeline::{now, run_id};
 use crate::cli::place::{Place, Resume, RunFolder, StoreArgs};
 use crate::cli::remote::Remote;
 use crate::collect::progress::Progress;
-use crate::collect::runner::{self, CollectError, CollectOutcome, Options, Sink};
-use crate::config::Config;
+use crate::collect::runner::{self, Cause, CollectError, CollectOutcome, Limits, Options, Sink, Stop};
+use crate::config::{self, Config};
 use crate::files::{Ending, SNAPSHOT, SnapshotError, SnapshotWriter};
 use crate::inventory::Line;
 use crate::model::ids::{AccountId, Region};
 use crate::model::shard::Shard;
 
 const SCOPE: &str = "Scope";
+const PACE: &str = "Pace";
 
 #[derive(Args)]
 pub(super) struct CollectArgs {
@@ -62,6 +65,22 @@ pub(super) struct SweepArgs {
     /// Enter only the accounts of the I-th of N shards, each on a machine of its own; `locard merge` puts them together
     #[arg(long, value_name = "I/N", value_parser = Shard::parse, help_heading = SCOPE)]
     shard: Option<Shard>,
+    /// Use at most this share of AWS's limits for each account, region and operation, such as 80%: others work there
+    /// too; default as configured, else 50%
+    #[arg(long, value_name = "SHARE", value_parser = config::share, help_heading = PACE)]
+    max_rate: Option<f64>,
+    /// End in time with what there is, such as 2h or 90m; the rest is unknown, and --resume goes on
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PACE)]
+    max_duration: Option<Duration>,
+}
+
+/// As people write it, `2h`, `1h 30m`, `45s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it as `2h`, `1h 30m` or `45s`".to_owned())?;
+    Duration::try_from(span)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "it must be longer than nothing".to_owned())
 }
 
 /// What came of a sweep.
@@ -69,9 +88,9 @@ pub(super) struct Swept {
     pub run: RunFolder,
     /// SHA-256 of the manifest.
     pub digest: String,
-    /// By Ctrl-C; the snapshot is sealed as incomplete.
+    /// By Ctrl-C or the like; the snapshot is sealed as incomplete.
     pub interrupted: bool,
-    /// Listens for Ctrl-C as long as it lives: a signal once listened for no longer ends the process by itself.
+    /// Listens for signals as long as it lives: one once listened for no longer ends the process by itself.
     _listening: tokio::runtime::Runtime,
 }
 
@@ -89,9 +108,10 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     let run = RunFolder::open(&args.out, &args.store, &args.access.credentials())?;
     let resume = run.begun(args.resume)?;
     let runtime = runtime()?;
+    let sweeping = listen(&runtime, &options.stop);
     let collected = collect(global, options, &run, resume, &runtime);
     let (outcome, writer) = collected.inspect_err(|_| run.rescue())?;
-    if outcome.entered == 0 && !outcome.interrupted {
+    if outcome.entered == 0 && outcome.ended_early.is_none() {
         match args.shard {
             // Other shards may be let in, and the whole is judged when all are there.
             Some(shard) => say_nobody_let_in(&writer, &outcome, shard),
@@ -101,17 +121,32 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     let ending = Ending {
         finished_at: now(),
         clock_skew_seconds: outcome.clock_skew_seconds,
-        complete: !outcome.interrupted,
+        complete: outcome.ended_early.is_none(),
         calls: outcome.calls,
     };
     let digest = writer.finish(ending)?;
     run.copy(&writer).inspect_err(|_| run.rescue())?;
-    if outcome.interrupted {
-        out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
-    }
     // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
-    runtime.spawn(end_on_interrupt());
-    Ok(Swept { run, digest, interrupted: outcome.interrupted, _listening: runtime })
+    sweeping.store(false, Ordering::Relaxed);
+    match outcome.ended_early {
+        Some(Cause::Interrupted) => {
+            out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
+        }
+        Some(Cause::Credentials) => {
+            let message = "AWS no longer takes the caller's credentials; the snapshot is sealed as incomplete";
+            let help = "renew them and go on with --resume; `locard evaluate` judges what there is";
+            return Err(Refused::no_result(message, help));
+        }
+        Some(Cause::TimeUp) if outcome.entered == 0 => {
+            return Err(Refused::no_result(
+                "the time was up before any account was read",
+                "allow more with --max-duration",
+            ));
+        }
+        Some(Cause::TimeUp) | None => {}
+    }
+    let interrupted = outcome.ended_early == Some(Cause::Interrupted);
+    Ok(Swept { run, digest, interrupted, _listening: runtime })
 }
 
 /// The threads of a sweep.
@@ -124,10 +159,44 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("cannot start the threads of the sweep")
 }
 
-#[expect(clippy::exit, reason = "judging runs on in other threads and cannot be told to stop; the code is documented")]
-async fn end_on_interrupt() {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(i32::from(Exit::Interrupted.code()));
+/// Lets signals end a run; what is given back is true as long as there is a snapshot to be sealed first.
+pub(super) fn listen(runtime: &tokio::runtime::Runtime, stop: &Stop) -> Arc<AtomicBool> {
+    let sweeping = Arc::new(AtomicBool::new(true));
+    runtime.spawn(end_on_signals(stop.clone(), Arc::clone(&sweeping)));
+    sweeping
+}
+
+/// The first signal ends the sweep, another one, or one while nothing is swept, the process.
+#[expect(clippy::exit, reason = "what runs on in other threads cannot be told to stop; the code is documented")]
+async fn end_on_signals(stop: Stop, sweeping: Arc<AtomicBool>) {
+    loop {
+        signal().await;
+        if stop.cause() == Some(Cause::Interrupted) || !sweeping.load(Ordering::Relaxed) {
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+        stop.stop(Cause::Interrupted);
+        // Whatever ended it before, whoever signals now does not want to wait.
+        sweeping.store(stop.cause() == Some(Cause::Interrupted), Ordering::Relaxed);
+    }
+}
+
+/// Waits for Ctrl-C, or for what service managers send.
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        if let [Ok(mut interrupt), Ok(mut terminate)] = kinds {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Where no signal can be listened for, it ends the process as it would have anyway.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -289,6 +358,8 @@ fn options(config: &Config, args: &SweepArgs) -> anyhow::Result<Options> {
         lookback_days: bounded(config.requirements.ai_lookback_days)?,
         max_described_jobs: bounded(config.requirements.max_described_jobs)?,
         shard: args.shard,
+        limits: Limits { share: args.max_rate.unwrap_or(config.max_rate), ..Limits::default() },
+        max_duration: args.max_duration,
         ..Options::default()
     })
 }

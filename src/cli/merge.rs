@@ -246,6 +246,7 @@ fn complete(
     }
     let options = options(config, args, whole)?;
     let runtime = collect::runtime()?;
+    let _sealing = collect::listen(&runtime, &options.stop);
     let collection = match runtime.block_on(runner::connect(options)) {
         Ok(collection) => collection,
         Err(error) => {
@@ -257,16 +258,16 @@ fn complete(
     let completing =
         collection.complete(&run_id, as_of, &whole.organization, collect::sink(run, writer), collect::progress(global));
     let outcome = runtime.block_on(completing).map_err(collect::explained)?;
-    if outcome.interrupted {
-        out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
+    if outcome.ended_early.is_some() {
+        out::say("ended early: what is complete was kept; the same command with --resume goes on\n");
     }
     Ok(Completion {
         by: Some(collection.caller().to_owned()),
         calls: outcome.calls,
         clock_skew_seconds: outcome.clock_skew_seconds,
         // How much is left of it is not known, but something may be.
-        unread: if outcome.interrupted { unread } else { 0 },
-        interrupted: outcome.interrupted,
+        unread: if outcome.ended_early.is_some() { unread } else { 0 },
+        interrupted: outcome.ended_early == Some(runner::Cause::Interrupted),
     })
 }
 
@@ -313,6 +314,7 @@ fn options(config: &Config, args: &MergeArgs, whole: &Whole) -> anyhow::Result<c
         skip_regions: plan.skip_regions.clone(),
         lookback_days: plan.ai_lookback_days,
         max_described_jobs: plan.max_described_jobs,
+        limits: runner::Limits { share: config.max_rate, ..runner::Limits::default() },
         ..runner::Options::default()
     })
 }

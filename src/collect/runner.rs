@@ -6,17 +6,21 @@
 mod complete;
 mod first;
 mod second;
+mod store;
 mod sweep;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{JoinError, JoinHandle};
 
 pub use crate::aws::client::Limits;
+use crate::aws::ledger::Ledger;
 use crate::aws::session::{Caller, Role, Source, caller};
+pub use crate::aws::stop::{Cause, Stop};
 use crate::inventory::Line;
 use crate::inventory::operations::OPERATIONS;
 use crate::inventory::organizations::{Account, Organization};
@@ -25,13 +29,17 @@ use crate::model::ids::{AccountId, Region};
 use crate::model::shard::Shard;
 use crate::model::time::Timestamp;
 
-use super::organizations::{Selection, discover};
+use super::organizations::{Chosen, Feed, Selection, discover};
 use super::progress::Progress;
 use super::scope::Frame;
-use sweep::{Sweep, on_disk};
+use store::{ORGANIZATION, Store};
+use sweep::Sweep;
 
 /// The calls the runner itself makes in an account.
 pub(crate) const CALLS: &[&str] = &["sts:GetCallerIdentity", "sts:AssumeRole", "ec2:DescribeRegions"];
+
+/// What is under way when the run is to end may take so long to finish; then it is given up.
+const GRACE: Duration = Duration::from_secs(4);
 
 /// Where the results of a run go as soon as they are complete. Names are relative to the snapshot; a name written again
 /// replaces what was there.
@@ -68,9 +76,12 @@ pub struct Options {
     pub max_described_jobs: u32,
     /// Enter the accounts of this shard only.
     pub shard: Option<Shard>,
-    /// Accounts read at a time, and regions of one account at a time.
+    /// Accounts read at a time, at most: what is known of them is in memory meanwhile.
     pub accounts_in_flight: usize,
-    pub regions_in_flight: usize,
+    /// After this long the run ends with what it has.
+    pub max_duration: Option<Duration>,
+    /// Ends the run early when told.
+    pub stop: Stop,
 }
 
 impl Default for Options {
@@ -89,8 +100,9 @@ impl Default for Options {
             lookback_days: 365,
             max_described_jobs: 500,
             shard: None,
-            accounts_in_flight: 8,
-            regions_in_flight: 6,
+            accounts_in_flight: 48,
+            max_duration: None,
+            stop: Stop::default(),
         }
     }
 }
@@ -120,8 +132,8 @@ pub struct CollectOutcome {
     pub selected: usize,
     /// Only the caller's account, with the caller's own credentials.
     pub single_account: bool,
-    /// Stopped before everything was read.
-    pub interrupted: bool,
+    /// Why it ended before everything was read; none if everything was.
+    pub ended_early: Option<Cause>,
     pub calls: BTreeMap<String, CallCount>,
     pub clock_skew_seconds: Option<i64>,
 }
@@ -130,7 +142,7 @@ pub struct CollectOutcome {
 #[derive(Debug)]
 pub struct Collection {
     options: Options,
-    caller: Caller,
+    caller: Arc<Caller>,
 }
 
 /// Finds out who is calling. Two calls at most leave the machine.
@@ -140,9 +152,10 @@ pub async fn connect(options: Options) -> Result<Collection, CollectError> {
         endpoint_url: options.endpoint_url.clone(),
         region: options.regions.first().cloned(),
         limits: options.limits,
+        stop: options.stop.clone(),
     };
     let caller = caller(&source).await.map_err(CollectError::Caller)?;
-    Ok(Collection { options, caller })
+    Ok(Collection { options, caller: Arc::new(caller) })
 }
 
 impl Collection {
@@ -177,19 +190,23 @@ impl Collection {
         sink: Arc<dyn Sink>,
         progress: Arc<Progress>,
     ) -> Result<CollectOutcome, CollectError> {
-        let (watcher, stopped) = self.watch(&progress);
-        let outcome = self.sweep(run_id, as_of, sink, progress.clone(), stopped).await;
+        let watcher = self.watch(&progress);
+        let outcome = self.sweep(run_id, as_of, Store::new(sink), progress.clone()).await;
         watcher.abort();
         progress.end();
         outcome
     }
 
-    /// Keeps progress moving until it is aborted, and tells when the run is to stop.
-    fn watch(&self, progress: &Arc<Progress>) -> (JoinHandle<()>, watch::Receiver<bool>) {
-        let (stop, stopped) = watch::channel(false);
-        let (progress, ledger) = (progress.clone(), self.caller.common.ledger.clone());
-        let watcher = tokio::spawn(async move { watch_over(&progress, &ledger, &stop).await });
-        (watcher, stopped)
+    /// Keeps progress moving until it is aborted, and ends the run when it is to end.
+    fn watch(&self, progress: &Arc<Progress>) -> JoinHandle<()> {
+        let (progress, common, options) = (progress.clone(), self.caller.common.clone(), self.options.clone());
+        tokio::spawn(async move {
+            tokio::join!(
+                watch_clock(&options),
+                watch_end(&progress, &options.stop, &common.turns),
+                watch_calls(&progress, &common.ledger),
+            );
+        })
     }
 
     fn frame(&self, as_of: Timestamp) -> Frame {
@@ -210,14 +227,13 @@ impl Collection {
         }
     }
 
-    /// What came of a run that was stopped before it knew the accounts.
-    fn stopped_early(&self) -> CollectOutcome {
+    fn outcome(&self) -> CollectOutcome {
         CollectOutcome {
             accounts: 0,
             entered: 0,
             selected: 0,
             single_account: false,
-            interrupted: true,
+            ended_early: self.options.stop.cause(),
             calls: self.caller.common.ledger.calls(),
             clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
         }
@@ -227,64 +243,79 @@ impl Collection {
         &self,
         run_id: &str,
         as_of: Timestamp,
-        sink: Arc<dyn Sink>,
+        store: Store,
         progress: Arc<Progress>,
-        stopped: watch::Receiver<bool>,
     ) -> Result<CollectOutcome, CollectError> {
         let frame = self.frame(as_of);
         let selection = Selection {
             accounts: self.options.accounts.clone(),
             organizational_units: self.options.organizational_units.clone(),
+            shard: self.options.shard,
         };
-        let found = tokio::select! {
-            biased;
-            () = stopping(&stopped) => return Ok(self.stopped_early()),
-            found = discover(&self.caller, &frame, &selection) => found.map_err(CollectError::Selection)?,
+        progress.begin("inventory", None);
+        let (feed, kind, accounts) = Feed::new(progress.clone(), self.options.shard);
+        let (caller, stop) = (self.caller.clone(), self.options.stop.clone());
+        let listed = tokio::spawn({
+            let (frame, store) = (frame.clone(), store.clone());
+            async move { list(&caller, &frame, &selection, feed, &store).await }
+        });
+        // What can go wrong with the list does so before the first account comes.
+        let Ok(kind) = kind.await else {
+            return match joined(listed.await) {
+                Err(CollectError::Selection(_)) if stop.is_set() => Ok(self.outcome()),
+                Err(error) => Err(error),
+                Ok(_) => panic!("internal error: accounts were listed and not given on"),
+            };
         };
-        if let (Some(shard), true) = (self.options.shard, found.single_account) {
-            let message = format!("shard {shard} is a part of an organization, and there is none that can be listed");
-            return Err(CollectError::Selection(message));
-        }
-        write_organization(&sink, &found.organization).await?;
-        let management = found.organization.organization.known().map(|known| known.management_account.clone());
-        let selected = found.organization.accounts.iter().filter(|account| account.selected).count();
-        let mut accounts: Vec<Account> = found.organization.accounts.into_iter().filter(may_be_entered).collect();
-        accounts.retain(|account| self.options.shard.is_none_or(|shard| shard.holds(&account.id)));
         let sweep = Arc::new(Sweep {
             caller: self.caller.clone(),
-            role: (!found.single_account).then(|| self.role(run_id)),
+            role: (!kind.single_account).then(|| Arc::new(self.role(run_id))),
             home: frame.partition.home_region(),
             frame,
             options: self.options.clone(),
-            management,
-            completes: false,
-            sink,
+            management: kind.management,
+            store,
             progress,
-            stopped,
-            entries: Mutex::default(),
         });
-        let census = sweep.first_pass(&accounts).await?;
-        // A region that is nowhere enabled is a typing error, and "no AI" would be the answer to it.
-        // Of a shard's accounts none may have it where others do.
+        let swept = self.both_passes(&sweep, accounts).await;
+        // Files that are still being written belong to the snapshot, and it must not be sealed without them.
+        sweep.store.settle().await;
+        let entered = swept?;
+        let organization = joined(listed.await)?;
+        Ok(CollectOutcome {
+            accounts: organization.accounts.iter().filter(|account| self.enters(account)).count(),
+            entered,
+            selected: organization.accounts.iter().filter(|account| account.selected).count(),
+            single_account: kind.single_account,
+            ..self.outcome()
+        })
+    }
+
+    /// Whether an account is one to try.
+    fn enters(&self, account: &Account) -> bool {
+        may_be_entered(account) && self.options.shard.is_none_or(|shard| shard.holds(&account.id))
+    }
+
+    /// How many accounts were entered.
+    async fn both_passes(
+        &self,
+        sweep: &Arc<Sweep>,
+        accounts: UnboundedReceiver<Chosen>,
+    ) -> Result<usize, CollectError> {
+        let census = sweep.first_pass(accounts).await?;
+        let entered = census.entered.len();
+        if sweep.stop().is_set() {
+            return Ok(entered);
+        }
+        // A region that is nowhere enabled is a typing error, and "no AI" would be the answer to it. Of a shard's
+        // accounts none may have it where others do.
         let nowhere = self.options.regions.iter().find(|region| !census.read.contains(region));
-        let tells = !census.entered.is_empty() && !sweep.is_stopped() && self.options.shard.is_none();
-        if let (Some(region), true) = (nowhere, tells) {
+        if let (Some(region), true) = (nowhere, entered > 0 && self.options.shard.is_none()) {
             let message = format!("region {region} is not enabled in any account that was entered");
             return Err(CollectError::Selection(message));
         }
-        let (accounts, entered) = (accounts.len(), census.entered.len());
-        if !sweep.is_stopped() {
-            sweep.second_pass(census).await?;
-        }
-        Ok(CollectOutcome {
-            accounts,
-            entered,
-            selected,
-            single_account: found.single_account,
-            interrupted: sweep.is_stopped(),
-            calls: self.caller.common.ledger.calls(),
-            clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
-        })
+        sweep.second_pass(census).await?;
+        Ok(entered)
     }
 }
 
@@ -295,43 +326,60 @@ pub fn operations() -> Vec<String> {
     all
 }
 
-/// Waits until the run is to stop.
-async fn stopping(stopped: &watch::Receiver<bool>) {
-    let mut stopped = stopped.clone();
-    if stopped.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
-    }
+/// Lists the organization and puts it into the snapshot.
+async fn list(
+    caller: &Caller,
+    frame: &Frame,
+    selection: &Selection,
+    feed: Feed,
+    store: &Store,
+) -> Result<Organization, CollectError> {
+    let organization = discover(caller, frame, selection, feed).await.map_err(CollectError::Selection)?;
+    let value = serde_json::to_value(&organization)
+        .unwrap_or_else(|error| panic!("internal error: an organization is plain data: {error}"));
+    store.write_json(ORGANIZATION, value).await?;
+    Ok(organization)
 }
 
-/// Keeps progress moving and listens for the one who wants to stop. The listener outlives every tick: one that was made
-/// anew for each would miss what is pressed at the same moment.
-async fn watch_over(progress: &Progress, ledger: &crate::aws::ledger::Ledger, stop: &watch::Sender<bool>) {
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    loop {
-        tokio::select! {
-            biased;
-            heard = &mut interrupt => {
-                // Where the signal cannot be listened for, it ends the process as it would have anyway.
-                if heard.is_err() {
-                    std::future::pending::<()>().await;
-                }
-                progress.note("stopping: what is complete is kept; run again with --resume to go on");
-                stop.send_replace(true);
-                interrupt.set(tokio::signal::ctrl_c());
-            }
-            () = tokio::time::sleep(Duration::from_millis(250)) => progress.tick(ledger),
+/// What a task came to; a panic in it goes on here.
+fn joined<T>(done: Result<T, JoinError>) -> T {
+    done.unwrap_or_else(|failed| match failed.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(cancelled) => panic!("internal error: nobody cancels it: {cancelled}"),
+    })
+}
+
+/// Ends the run in time: what is under way then must be finished or given up before the time is over.
+async fn watch_clock(options: &Options) {
+    let Some(most) = options.max_duration else { return };
+    let lead = (GRACE + Duration::from_secs(1)).min(most / 10);
+    tokio::time::sleep(most - lead).await;
+    options.stop.stop(Cause::TimeUp);
+}
+
+/// Says why the run ends early, and lets nobody wait any more who wanted to ask.
+async fn watch_end(progress: &Progress, stop: &Stop, turns: &Semaphore) {
+    stop.heard().await;
+    turns.close();
+    progress.note(match stop.cause() {
+        Some(Cause::TimeUp) => "time is up: what is complete is kept; run again with --resume to go on",
+        Some(Cause::Credentials) => {
+            "AWS no longer takes the caller's credentials: what is complete is kept; renew them and run again with --resume"
         }
+        Some(Cause::Interrupted) | None => {
+            "stopping: what is complete is kept; run again with --resume to go on; once more to stop at once"
+        }
+    });
+}
+
+async fn watch_calls(progress: &Progress, ledger: &Ledger) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        progress.tick(ledger);
     }
 }
 
 /// Accounts that AWS calls active, and those of which it says nothing.
 fn may_be_entered(account: &Account) -> bool {
     account.state.as_deref().is_none_or(|state| state == "ACTIVE")
-}
-
-async fn write_organization(sink: &Arc<dyn Sink>, organization: &Organization) -> Result<(), CollectError> {
-    let value = serde_json::to_value(organization)
-        .unwrap_or_else(|error| panic!("internal error: an organization is plain data: {error}"));
-    let sink = sink.clone();
-    on_disk(move || sink.write_json("organization.json", &value)).await
 }

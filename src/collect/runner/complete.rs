@@ -3,10 +3,14 @@
 //!
 //! The inventories stay as they are; which names are reached is decided in `relate::reach`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
+use super::store::Store;
 use super::sweep::Sweep;
 use super::{CollectError, CollectOutcome, Collection, Sink, may_be_entered};
+use crate::collect::organizations::Chosen;
 use crate::collect::progress::Progress;
 use crate::inventory::organizations::{Account, Organization};
 use crate::model::time::Timestamp;
@@ -22,22 +26,21 @@ impl Collection {
         sink: Arc<dyn Sink>,
         progress: Arc<Progress>,
     ) -> Result<CollectOutcome, CollectError> {
-        let (watcher, stopped) = self.watch(&progress);
+        let watcher = self.watch(&progress);
         let frame = self.frame(as_of);
         let sweep = Arc::new(Sweep {
             caller: self.caller.clone(),
-            role: Some(self.role(run_id)),
+            role: Some(Arc::new(self.role(run_id))),
             home: frame.partition.home_region(),
             frame,
             options: self.options.clone(),
             management: organization.organization.known().map(|known| known.management_account.clone()),
-            completes: true,
-            sink,
+            store: Store::completing(sink),
             progress: progress.clone(),
-            stopped,
-            entries: Mutex::default(),
         });
         let outcome = self.complete_with(&sweep, organization).await;
+        // As for any run: what is still being written belongs to the snapshot.
+        sweep.store.settle().await;
         watcher.abort();
         progress.end();
         outcome
@@ -48,20 +51,24 @@ impl Collection {
         sweep: &Arc<Sweep>,
         organization: &Organization,
     ) -> Result<CollectOutcome, CollectError> {
-        let accounts: Vec<Account> = organization.accounts.iter().filter(|a| may_be_entered(a)).cloned().collect();
-        let census = sweep.first_pass(&accounts).await?;
+        let accounts: Vec<&Account> = organization.accounts.iter().filter(|account| may_be_entered(account)).collect();
+        sweep.progress.begin("inventory", Some(accounts.len()));
+        let (give, given) = mpsc::unbounded_channel();
+        for account in &accounts {
+            // Nobody has closed the other end yet.
+            let _ = give.send(Chosen { id: account.id.clone(), selected: account.selected });
+        }
+        drop(give);
+        let census = sweep.first_pass(given).await?;
         let entered = census.entered.len();
-        if !sweep.is_stopped() {
+        if !sweep.stop().is_set() {
             sweep.second_pass(census).await?;
         }
         Ok(CollectOutcome {
             accounts: accounts.len(),
             entered,
             selected: accounts.iter().filter(|account| account.selected).count(),
-            single_account: false,
-            interrupted: sweep.is_stopped(),
-            calls: self.caller.common.ledger.calls(),
-            clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
+            ..self.outcome()
         })
     }
 }

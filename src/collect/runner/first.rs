@@ -6,22 +6,24 @@ use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::CollectError;
+use super::store::inventory_file;
+use super::sweep::{Sweep, guarded, internal, together};
 use crate::aws::client;
+use crate::collect::listing::{malformed, required};
+use crate::collect::organizations::Chosen;
+use crate::collect::scope::{Answer, Scope};
+use crate::collect::{bedrock, bedrockagent, cloudtrail, s3, sagemaker};
 use crate::inventory::operations::Session;
-use crate::inventory::organizations::{Account, AccountEntry};
+use crate::inventory::organizations::AccountEntry;
 use crate::inventory::{Fact, Line, Read, not_collected};
 use crate::model::ids::{AccountId, Partition, Region};
 use crate::model::observed::{Told, Unknown, Why};
 use crate::relate::reach::References;
-
-use super::sweep::{Sweep, guarded, internal};
-use super::{CollectError, stopping};
-use crate::collect::listing::{malformed, required};
-use crate::collect::scope::{Answer, Scope};
-use crate::collect::{bedrock, bedrockagent, cloudtrail, s3, sagemaker};
 
 /// What the first pass leaves in memory: names, and who could be entered.
 #[derive(Default)]
@@ -46,12 +48,15 @@ struct Counted {
 }
 
 impl Sweep {
-    /// Workloads, trails and bucket names of every account; in accounts that were not selected, bucket names alone,
-    /// which tell whose a bucket is.
-    pub(super) async fn first_pass(self: &Arc<Self>, accounts: &[Account]) -> Result<Census, CollectError> {
-        self.progress.begin("inventory", accounts.len());
+    /// Workloads, trails and bucket names of every account, as they become known; in accounts that were not selected,
+    /// bucket names alone, which tell whose a bucket is.
+    pub(super) async fn first_pass(
+        self: &Arc<Self>,
+        accounts: UnboundedReceiver<Chosen>,
+    ) -> Result<Census, CollectError> {
         let mut census = Census::default();
-        let units = accounts.iter().cloned().map(|account| {
+        let accounts = stream::unfold(accounts, |mut accounts| async { Some((accounts.recv().await?, accounts)) });
+        let units = accounts.map(|account| {
             let sweep = self.clone();
             async move {
                 let counted = sweep.first_pass_of(&account).await?;
@@ -73,29 +78,28 @@ impl Sweep {
         Ok(census)
     }
 
-    /// None when the run stopped before the account was complete.
-    async fn first_pass_of(&self, account: &Account) -> Result<Option<Counted>, CollectError> {
-        let file = format!("accounts/{}/inventory.jsonl.zst", account.id);
-        if let Some(lines) = self.kept(&file).await {
+    /// None when the run ended before anything was learned that is not on disk already.
+    async fn first_pass_of(&self, account: &Chosen) -> Result<Option<Counted>, CollectError> {
+        let file = inventory_file(&account.id);
+        if let Some(lines) = self.store.kept(&file).await {
             return Ok(Some(self.count(account, &lines)));
         }
-        if self.completes {
+        if self.store.completes {
             return Ok(None);
         }
-        let lines = tokio::select! {
-            biased;
-            () = stopping(&self.stopped) => return Ok(None),
-            lines = AssertUnwindSafe(self.inventory(account)).catch_unwind() => lines.unwrap_or_else(|panic| {
-                let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
-                vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
-            }),
-        };
+        let lines = AssertUnwindSafe(self.inventory(account)).catch_unwind().await.unwrap_or_else(|panic| {
+            let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
+            vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
+        });
+        if self.is_cut_short(&lines) && (lines.len() == 1 || self.store.has(&file)) {
+            return Ok(None);
+        }
         let counted = self.count(account, &lines);
-        self.write(file, lines).await?;
+        self.store.write(file, lines).await?;
         Ok(Some(counted))
     }
 
-    fn count(&self, account: &Account, lines: &[Line]) -> Counted {
+    fn count(&self, account: &Chosen, lines: &[Line]) -> Counted {
         let entered = lines.iter().any(|line| matches!(&line.fact, Fact::Account(entry) if entry.session.is_ok()));
         let unlocated = lines.iter().filter_map(|line| match &line.fact {
             Fact::BucketName(bucket) if bucket.region.is_none() => Some(bucket.name.clone()),
@@ -115,22 +119,31 @@ impl Sweep {
     }
 
     /// The trails of the management account may record every member.
-    fn reads_trails(&self, account: &Account) -> bool {
+    fn reads_trails(&self, account: &Chosen) -> bool {
         account.selected || self.management.as_ref() == Some(&account.id)
     }
 
-    async fn inventory(&self, account: &Account) -> Vec<Line> {
+    async fn inventory(&self, account: &Chosen) -> Vec<Line> {
         let entry = self.entry(&account.id);
         let session = match entry.ready(Session::Evidence).await {
             Ok(session) => session,
             Err(unknown) => return vec![not_entered(account, unknown)],
         };
         let home = Scope::new(&self.frame, &entry, &self.home);
-        let (enabled, reads) = if self.reads_trails(account) {
-            enabled_regions(&home).await
-        } else {
-            (Err(not_collected("ec2:DescribeRegions").in_account(&account.id)), Vec::new())
+        let regions = async {
+            if self.reads_trails(account) {
+                enabled_regions(&home).await
+            } else {
+                (Err(not_collected("ec2:DescribeRegions").in_account(&account.id)), Vec::new())
+            }
         };
+        // Entered meanwhile; whoever asks for workloads hears why if that fails.
+        let workloads = async {
+            if account.selected {
+                let _ = entry.ready(Session::Workloads).await;
+            }
+        };
+        let ((enabled, reads), ()) = tokio::join!(regions, workloads);
         let told = self.allowed(&enabled);
         let read: Vec<Region> = if account.selected { told.clone() } else { Vec::new() };
         let read: Vec<Region> = read.into_iter().filter(|region| self.chosen(region)).collect();
@@ -140,10 +153,16 @@ impl Sweep {
         let scopes: Vec<Scope> = regions.iter().map(|region| Scope::new(&self.frame, &entry, region)).collect();
         let mut units: Vec<BoxFuture<'_, Vec<Line>>> = vec![guarded(&home, "s3", s3::list(&home))];
         for scope in &scopes {
-            let (workloads, trails) = (read.contains(&scope.region), trails.contains(&scope.region));
-            units.push(region_inventory(scope, workloads, trails).boxed());
+            if trails.contains(&scope.region) {
+                units.push(guarded(scope, "cloudtrail", cloudtrail::collect(scope)));
+            }
+            if read.contains(&scope.region) {
+                units.push(guarded(scope, "sagemaker", sagemaker::collect(scope)));
+                units.push(guarded(scope, "bedrock", bedrock::collect(scope)));
+                units.push(guarded(scope, "bedrock-agent", bedrockagent::collect(scope)));
+            }
         }
-        let mut lines = self.few_regions(units).await;
+        let mut lines = together(units).await;
         let fact = AccountEntry {
             session: Ok(session),
             enabled_regions: enabled,
@@ -171,7 +190,7 @@ impl Sweep {
     }
 }
 
-fn not_entered(account: &Account, unknown: Unknown) -> Line {
+fn not_entered(account: &Chosen, unknown: Unknown) -> Line {
     let regions = Unknown::new("ec2:DescribeRegions", Why::NotEntered).in_account(&account.id);
     let fact = AccountEntry {
         session: Err(unknown),
@@ -185,8 +204,8 @@ fn not_entered(account: &Account, unknown: Unknown) -> Line {
 /// The regions enabled in an account, sorted, without those of other partitions.
 async fn enabled_regions(home: &Scope) -> (Told<Vec<Region>>, Vec<Read>) {
     let call = "ec2:DescribeRegions";
-    let request = client::ec2(&home.evidence).describe_regions().all_regions(true).send();
-    let Answer { value, read } = match home.ask(call, request).await {
+    let request = client::ec2(&home.evidence).describe_regions().all_regions(true);
+    let Answer { value, read } = match home.ask(call, || request.clone().send()).await {
         Ok(answer) => answer,
         Err(unknown) => return (Err(unknown), Vec::new()),
     };
@@ -206,17 +225,4 @@ async fn enabled_regions(home: &Scope) -> (Told<Vec<Region>>, Vec<Read>) {
         Ok(enabled.into_iter().collect())
     });
     (regions, vec![read])
-}
-
-async fn region_inventory(scope: &Scope, workloads: bool, trails: bool) -> Vec<Line> {
-    let mut units = Vec::new();
-    if workloads {
-        units.push(guarded(scope, "sagemaker", sagemaker::collect(scope)));
-        units.push(guarded(scope, "bedrock", bedrock::collect(scope)));
-        units.push(guarded(scope, "bedrock-agent", bedrockagent::collect(scope)));
-    }
-    if trails {
-        units.push(guarded(scope, "cloudtrail", cloudtrail::collect(scope)));
-    }
-    join_all(units).await.concat()
 }

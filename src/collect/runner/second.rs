@@ -5,23 +5,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
 
+use super::CollectError;
+use super::first::Census;
+use super::store::reached_file;
+use super::sweep::{Sweep, guarded, together};
+use crate::collect::scope::Scope;
+use crate::collect::{cloudtrail, ec2, kms, listing, logs, s3};
 use crate::inventory::{Fact, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Told;
 use crate::relate::done::Done;
 use crate::relate::reach::{Reading, References, readings};
 
-use super::first::Census;
-use super::sweep::{Sweep, guarded};
-use super::{CollectError, stopping};
-use crate::collect::scope::Scope;
-use crate::collect::{cloudtrail, ec2, kms, listing, logs, s3};
+/// What evidence refers to is read too, and what that refers to, until nothing new is named. Chains of buckets are two
+/// or three long; the limit is for whoever builds one to keep a sweep busy.
+const ROUNDS: usize = 8;
 
-/// What evidence refers to is read too, and what that refers to; chains of buckets are longer only by mistake.
-const ROUNDS: usize = 3;
+/// Files of an interrupted run that are read back at a time.
+const READ_BACK: usize = 4;
 
 /// One account's share of a round of the second pass.
 struct Unit {
@@ -41,16 +45,19 @@ impl Sweep {
         let mut read = Done::default();
         let mut written: BTreeSet<AccountId> = BTreeSet::new();
         // What an interrupted run has read already says as much as what this one reads.
-        for account in &census.entered {
-            if let Some(lines) = self.kept(&reached_file(account)).await {
-                read.mark_lines(account, &lines);
-                written.insert(account.clone());
-                if lines.iter().any(lists_trails) {
-                    census.trails_read.insert(account.clone());
-                }
-                census.references.merge(References::of(&lines));
+        let mut kept = stream::iter(census.entered.iter().cloned().collect::<Vec<_>>())
+            .map(|account| async { (self.store.kept(&reached_file(&account)).await, account) })
+            .buffered(READ_BACK);
+        while let Some((lines, account)) = kept.next().await {
+            let Some(lines) = lines else { continue };
+            read.mark_lines(&account, &lines);
+            if lines.iter().any(lists_trails) {
+                census.trails_read.insert(account.clone());
             }
+            census.references.merge(References::of(&lines));
+            written.insert(account);
         }
+        drop(kept);
         for _ in 0..ROUNDS {
             let mut by_account: BTreeMap<AccountId, Vec<Reading>> = BTreeMap::new();
             for mut reading in readings(&census.references, &self.home) {
@@ -67,10 +74,10 @@ impl Sweep {
                     by_account.entry(reading.account.clone()).or_default().push(reading);
                 }
             }
-            if by_account.is_empty() || self.is_stopped() {
+            if by_account.is_empty() || self.stop().is_set() {
                 break;
             }
-            self.progress.begin("evidence", by_account.len());
+            self.progress.begin("evidence", Some(by_account.len()));
             let units = by_account.into_iter().map(|(account, readings)| {
                 // Buckets are judged by the trails of their owner, which may not have been selected.
                 let buckets = readings.iter().any(|reading| !reading.buckets.is_empty());
@@ -85,7 +92,7 @@ impl Sweep {
                 async move { sweep.reached(unit).await }
             });
             let units: Vec<_> = units.collect();
-            self.each(units.into_iter(), |(account, references, told)| {
+            self.each(stream::iter(units), |(account, references, told)| {
                 census.references.merge(references);
                 // Buckets were read where they turned out to be, which is not where they were asked for.
                 read.extend(told);
@@ -96,19 +103,18 @@ impl Sweep {
         Ok(())
     }
 
-    /// None when the run stopped before the account was complete.
+    /// None when the run ended before what is on disk could be bettered.
     async fn reached(&self, unit: Unit) -> Result<Option<(AccountId, References, Done)>, CollectError> {
         let file = reached_file(&unit.account);
-        let lines = tokio::select! {
-            biased;
-            () = stopping(&self.stopped) => return Ok(None),
-            lines = self.read_reached(&unit) => lines,
-        };
+        let lines = self.read_reached(&unit).await;
+        if self.is_cut_short(&lines) && self.store.has(&file) {
+            return Ok(None);
+        }
         let references = References::of(&lines);
         let mut told = Done::default();
         told.mark_lines(&unit.account, &lines);
-        let lines = if unit.before { merged(self.read_file(&file).await?, lines) } else { lines };
-        self.write(file, lines).await?;
+        let lines = if unit.before { merged(self.store.read(&file).await?, lines) } else { lines };
+        self.store.write(file, lines).await?;
         Ok(Some((unit.account, references, told)))
     }
 
@@ -125,13 +131,13 @@ impl Sweep {
         let mut units = Vec::new();
         for scope in &scopes {
             if let Some(reading) = readings.get(&scope.region) {
-                units.push(region_reached(scope, reading).boxed());
+                units.extend(region_reached(scope, reading));
             }
             if unit.trails {
                 units.push(guarded(scope, "cloudtrail", cloudtrail::collect(scope)));
             }
         }
-        lines.extend(self.few_regions(units).await);
+        lines.extend(together(units).await);
         lines
     }
 }
@@ -140,11 +146,7 @@ fn lists_trails(line: &Line) -> bool {
     matches!(&line.fact, Fact::Listing(listing) if listing.call == "cloudtrail:DescribeTrails")
 }
 
-fn reached_file(account: &AccountId) -> String {
-    format!("accounts/{account}/reached.jsonl.zst")
-}
-
-async fn region_reached(scope: &Scope, reading: &Reading) -> Vec<Line> {
+fn region_reached<'a>(scope: &'a Scope, reading: &'a Reading) -> Vec<BoxFuture<'a, Vec<Line>>> {
     let mut units = Vec::new();
     if !reading.buckets.is_empty() {
         units.push(guarded(scope, "s3", s3::read(scope, &reading.buckets)));
@@ -164,7 +166,7 @@ async fn region_reached(scope: &Scope, reading: &Reading) -> Vec<Line> {
     if !reading.keys.is_empty() {
         units.push(guarded(scope, "kms", kms::collect(scope, &reading.keys)));
     }
-    join_all(units).await.concat()
+    units
 }
 
 /// The buckets among readings that were listed without a region.

@@ -1,136 +1,129 @@
-//! What all units of a run share: sessions, the order of work, and files of the snapshot.
+//! What all units of a run share: how accounts are entered, and in which order they have their turns.
 //!
 //! What a unit reads is in `first` and `second`.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt, stream};
-use tokio::sync::watch;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
 
+use super::store::{Store, worth_repeating};
+use super::{CollectError, GRACE, Options};
 use crate::aws::session::{Caller, Entry, Role};
+use crate::aws::stop::Stop;
+use crate::collect::listing;
+use crate::collect::progress::Progress;
+use crate::collect::scope::{Frame, Scope};
 use crate::inventory::Line;
 use crate::inventory::operations::OPERATIONS;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Why;
 
-use super::{CollectError, Options, Sink};
-use crate::collect::listing::{self, sorted};
-use crate::collect::progress::Progress;
-use crate::collect::scope::{Frame, Scope};
+/// An account takes some round trips before it asks much; others are not started faster than this meanwhile.
+const START_EVERY: Duration = Duration::from_millis(4);
+/// How often it is looked whether another account may start.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Everything the units of a run share.
 pub(super) struct Sweep {
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     /// None: single-account mode.
-    pub role: Option<Role>,
+    pub role: Option<Arc<Role>>,
     pub home: Region,
     pub frame: Frame,
     pub options: Options,
     pub management: Option<AccountId>,
-    /// The inventory stays as it is, and only what it reaches and nobody has read is read.
-    pub completes: bool,
-    pub sink: Arc<dyn Sink>,
+    pub store: Store,
     pub progress: Arc<Progress>,
-    pub stopped: watch::Receiver<bool>,
-    /// Sessions live from the first pass into the second.
-    pub entries: Mutex<BTreeMap<AccountId, Entry>>,
 }
 
 impl Sweep {
+    /// An account, to be entered anew: sessions and what was learned of its regions are gone when its unit is.
     pub(super) fn entry(&self, account: &AccountId) -> Entry {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.entry(account.clone()).or_insert_with(|| match &self.role {
+        match &self.role {
             Some(role) => self.caller.entry(account, role),
             None => self.caller.own_entry(),
-        });
-        entry.clone()
+        }
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
-        *self.stopped.borrow()
+    pub(super) fn stop(&self) -> &Stop {
+        &self.options.stop
     }
 
-    /// Runs units, a few at a time, each as a task of its own; stops starting new ones when the run is to stop.
-    pub(super) async fn each<T: Send + 'static>(
+    /// Runs units, each as a task of its own, as many at a time as keep the requests of the process under way. When the
+    /// run is to end, no unit is started any more, and those that do not end soon are given up.
+    pub(super) async fn each<T, U>(
         &self,
-        units: impl Iterator<Item = impl Future<Output = Result<Option<T>, CollectError>> + Send + 'static>,
+        units: impl Stream<Item = U>,
         mut take: impl FnMut(T),
-    ) -> Result<(), CollectError> {
-        let mut units = units;
+    ) -> Result<(), CollectError>
+    where
+        T: Send + 'static,
+        U: Future<Output = Result<Option<T>, CollectError>> + Send + 'static,
+    {
+        let mut units = pin!(units);
         let mut running = JoinSet::new();
+        let mut more = true;
+        let mut next_start = Instant::now();
         loop {
-            while running.len() < self.options.accounts_in_flight.max(1) && !self.is_stopped() {
-                match units.next() {
-                    Some(unit) => drop(running.spawn(unit)),
-                    None => break,
-                }
+            let ends = self.stop().since().map(|at| Instant::from_std(at) + GRACE);
+            more &= ends.is_none();
+            if !more && running.is_empty() {
+                return Ok(());
             }
-            let Some(done) = running.join_next().await else { return Ok(()) };
-            match done {
-                // An error drops the set, which ends what still runs: its results could not be kept either.
-                Ok(result) => {
-                    if let Some(value) = result? {
+            let room = more && self.has_room(running.len());
+            tokio::select! {
+                biased;
+                Some(done) = running.join_next() => match done {
+                    // An error drops the set, which ends what still runs: its results could not be kept either.
+                    Ok(result) => if let Some(value) = result? {
                         take(value);
                         self.progress.step();
-                    }
-                }
-                Err(failed) => match failed.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(cancelled) => panic!("internal error: nobody cancels a unit: {cancelled}"),
+                    },
+                    Err(failed) => match failed.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(cancelled) => panic!("internal error: nobody cancels a unit: {cancelled}"),
+                    },
                 },
+                () = sleep_until(ends.unwrap_or_else(Instant::now)), if ends.is_some() => return Ok(()),
+                () = self.stop().heard(), if ends.is_none() => {}
+                unit = async { sleep_until(next_start).await; units.next().await }, if room => match unit {
+                    Some(unit) => {
+                        running.spawn(unit);
+                        next_start = Instant::now() + START_EVERY;
+                    }
+                    None => more = false,
+                },
+                () = sleep(LOOK_EVERY), if more && !room => {}
             }
         }
     }
 
-    pub(super) async fn few_regions(&self, units: Vec<BoxFuture<'_, Vec<Line>>>) -> Vec<Line> {
-        let limit = self.options.regions_in_flight.max(1);
-        stream::iter(units).buffer_unordered(limit).concat().await
+    /// Whether one more account may be read: as long as requests could be under way that nobody asks for, up to a number
+    /// that memory bears. Accounts that wait for AWS, and not for us, leave room for others.
+    fn has_room(&self, running: usize) -> bool {
+        let common = &self.caller.common;
+        let idle = common.turns.available_permits() > common.limits.requests / 8;
+        running < self.options.accounts_in_flight.max(1) && (idle || running == 0)
     }
 
-    /// The lines of a file that an interrupted run completed; none if there is something in it that this run may read,
-    /// or if it cannot be read back.
-    pub(super) async fn kept(&self, file: &str) -> Option<Vec<Line>> {
-        if !self.sink.done(file) {
-            return None;
-        }
-        match self.read_file(file).await {
-            Ok(lines) if self.completes || !lines.iter().any(worth_repeating) => Some(lines),
-            Ok(_) => None,
-            Err(error) => {
-                tracing::warn!("{file} is collected again: {error}");
-                None
-            }
-        }
-    }
-
-    pub(super) async fn read_file(&self, file: &str) -> Result<Vec<Line>, CollectError> {
-        let (sink, file) = (self.sink.clone(), file.to_owned());
-        on_disk(move || sink.read(&file)).await
-    }
-
-    pub(super) async fn write(&self, file: String, lines: Vec<Line>) -> Result<(), CollectError> {
-        let sink = self.sink.clone();
-        on_disk(move || sink.write_lines(&file, sorted(lines))).await
+    /// Whether a unit was cut short by the end of the run: something in it is unknown that might be known.
+    pub(super) fn is_cut_short(&self, lines: &[Line]) -> bool {
+        self.stop().is_set() && lines.iter().any(worth_repeating)
     }
 }
 
-/// Files are compressed and synced; that must not hold up the calls under way.
-pub(super) async fn on_disk<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, CollectError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(CollectError::Snapshot),
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(cancelled) => panic!("internal error: nobody cancels work on disk: {cancelled}"),
-        },
-    }
+/// All lines of services that are asked side by side.
+pub(super) async fn together(units: Vec<BoxFuture<'_, Vec<Line>>>) -> Vec<Line> {
+    units.into_iter().collect::<FuturesUnordered<_>>().concat().await
 }
 
 /// Runs a collector so that a bug in it costs only what it would have told: that is unknown then, not absent.
@@ -160,21 +153,4 @@ pub(super) fn internal(panic: &(dyn Any + Send)) -> String {
         Some(text) => format!("internal error: {text}"),
         None => "internal error".to_owned(),
     }
-}
-
-/// Whether a line holds an unknown that may be known when asked again.
-pub(super) fn worth_repeating(line: &Line) -> bool {
-    fn passing(value: &serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::Object(members) => {
-                let why = members.get("call").and(members.get("why"));
-                let why = why.and_then(|why| serde_json::from_value::<Why>(why.clone()).ok());
-                why.is_some_and(Why::passing) || members.values().any(passing)
-            }
-            serde_json::Value::Array(values) => values.iter().any(passing),
-            _ => false,
-        }
-    }
-    let value = serde_json::to_value(&line.fact);
-    passing(&value.unwrap_or_else(|error| panic!("internal error: a fact is plain data: {error}")))
 }

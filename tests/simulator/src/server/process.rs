@@ -157,7 +157,8 @@ impl State {
         if let Some(denial) = access::denied(inside, session, &call) {
             return Err(denial.error(protocol, &call));
         }
-        if kind == Some(Kind::Vanished) {
+        // Roles and organizations do not come and go within a sweep.
+        if kind == Some(Kind::Vanished) && !matches!(call.service, "sts" | "organizations") {
             return vanished(&mut call);
         }
         let mut outcome = services::answer(&call);
@@ -210,7 +211,9 @@ fn refused(kind: Kind, protocol: Protocol, call: &Call<'_>) -> Option<AwsError> 
         Kind::ExpiredSession => Refusal::Expired.error(protocol),
         Kind::RevokedSession if deniable => Denial::Revoked.error(protocol, call),
         Kind::Denied if deniable => Denial::IdentityPolicy.error(protocol, call),
-        Kind::ScpDenied if deniable => Denial::ServiceControlPolicy.error(protocol, call),
+        Kind::ScpDenied if deniable && !access::global(call.service) => {
+            Denial::ServiceControlPolicy.error(protocol, call)
+        }
         Kind::AccountClosed if call.operation == "AssumeRole" => Denial::IdentityPolicy.error(protocol, call),
         Kind::AccountClosed => Refusal::Closed.error(protocol),
         Kind::SkewRefused => Refusal::Skewed.error(protocol),
