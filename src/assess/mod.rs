@@ -5,6 +5,7 @@
 
 mod coverage;
 mod exceptions;
+mod shards;
 
 use std::collections::BTreeMap;
 
@@ -205,7 +206,8 @@ fn account_result(
     } else if !account.selected {
         (AccountStatus::NotAssessed, Some("left out by --account or --ou".to_owned()))
     } else if let Err(unknown) = session(entries, account) {
-        (AccountStatus::NotAssessed, Some(not_entered(input, &unknown)))
+        let elsewhere = shards::elsewhere(input.manifest, &account.id);
+        (AccountStatus::NotAssessed, Some(elsewhere.unwrap_or_else(|| not_entered(input, &unknown))))
     } else if failures.any_of(&account.id) {
         (AccountStatus::Partly, Some("some calls failed, see coverage".to_owned()))
     } else {
@@ -259,9 +261,7 @@ fn run(input: &Input<'_>) -> Run {
     if manifest.plan.filtered() {
         partial_reasons.push("filtered by --account, --ou, --region or the configuration's regions".to_owned());
     }
-    if !manifest.complete {
-        partial_reasons.push("collection was interrupted before it was complete".to_owned());
-    }
+    partial_reasons.extend(shards::partial(manifest));
     if input.selected_checks {
         partial_reasons.push("only some checks were run".to_owned());
     }

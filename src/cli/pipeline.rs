@@ -12,10 +12,12 @@ use crate::assess::{self, Input};
 use crate::check::{self, CheckSet};
 use crate::cli::args::{Global, Output, Rules, unreadable};
 use crate::cli::exit::{Drawn, Exit, Refused};
+use crate::cli::place::RunFolder;
 use crate::cli::{gate as gate_command, out};
 use crate::config::Config;
 use crate::files::{self, Draft, RESULTS, SnapshotReader, SourceFile};
 use crate::gate;
+use crate::inventory::snapshot::Plan;
 use crate::model::hash;
 use crate::model::time::Timestamp;
 use crate::report::{self, Format, Summary, json, terminal};
@@ -123,7 +125,7 @@ pub(crate) fn draft(results: &Results, dir: &Path) -> anyhow::Result<Draft> {
 pub(crate) fn conclude(
     mut draft: Draft,
     config: &Config,
-    dir: &Path,
+    run: &RunFolder,
     output: &Output,
     global: &Global,
 ) -> anyhow::Result<Exit> {
@@ -140,13 +142,15 @@ pub(crate) fn conclude(
             _ => report::render(&summary, format)?.map(String::into_bytes),
         };
         if let Some(document) = document {
-            files::write_run(dir, format.file_name(), document.as_slice())?;
-            written.push(dir.join(format.file_name()).display().to_string());
+            files::write_run(run.dir(), format.file_name(), document.as_slice())?;
+            run.put(format.file_name())?;
+            written.push(run.shown(format.file_name()));
         }
     }
     // The canonical file last: its presence says that the run is finished.
     draft.keep()?;
-    written.push(dir.join(RESULTS).display().to_string());
+    run.put(RESULTS)?;
+    written.push(run.shown(RESULTS));
     match (&verdict, global.quiet) {
         (Some(gate), true) => out::print(&gate_command::text(gate, true))?,
         (None, true) => out::print(&format!("score {}\n", interval(summary.score())))?,
@@ -201,4 +205,17 @@ pub(crate) fn understood<T>(run: &Path, read: Result<T, ReadError>) -> anyhow::R
 
 fn results_in(run: &Path) -> PathBuf {
     if run.is_dir() { run.join(RESULTS) } else { run.to_path_buf() }
+}
+
+/// The host's clock, in whole seconds.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_unix(jiff::Timestamp::now().as_second())
+}
+
+/// Sorts by time, and differs between two runs begun in the same second: it names their sessions in CloudTrail.
+pub(super) fn run_id(plan: &Plan, as_of: Timestamp) -> String {
+    let moment = jiff::Timestamp::now().as_nanosecond().to_string();
+    let process = std::process::id().to_string();
+    let day: String = as_of.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    format!("{day}-{}", hash::of_parts(&[&plan.digest(), &moment, &process], 4))
 }

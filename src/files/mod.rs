@@ -1,6 +1,7 @@
 //! Snapshots, runs and folders of checks on disk; the only place that knows paths. What the files mean is decided by
 //! `inventory`, `results` and `check`.
 
+mod copies;
 mod disk;
 mod read;
 mod results;
@@ -9,6 +10,8 @@ mod write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use copies::{Found, lay_down, named_by_journal, named_by_manifest, snapshots_among, snapshots_in};
+pub use disk::Scratch;
 pub use read::SnapshotReader;
 pub use results::Draft;
 pub use write::{Ending, SnapshotWriter, vacant};

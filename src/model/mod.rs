@@ -5,6 +5,8 @@
 pub mod hash;
 pub mod ids;
 pub mod observed;
+pub mod prefix;
 pub mod severity;
+pub mod shard;
 pub mod time;
 pub mod value;

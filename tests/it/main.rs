@@ -7,11 +7,16 @@ mod checks;
 mod cli;
 mod config;
 mod estate;
+#[cfg(feature = "aws")]
+mod fan_out;
 mod gate;
+mod merge;
 #[cfg(feature = "aws")]
 mod moto;
 mod report;
 #[path = "../samples/mod.rs"]
 mod samples;
 mod score;
+#[cfg(feature = "aws")]
+mod shards;
 mod snapshot;
