@@ -21,7 +21,7 @@ use crate::model::ids::{AccountId, Arn, Partition};
 use crate::model::observed::{Observed, Told, Unknown};
 use crate::model::time::Timestamp;
 use crate::relate::graph;
-use crate::relate::index::Index;
+use crate::relate::shared::Shared;
 use crate::relate::subject::AccountGraph;
 use crate::results::{
     AccountResult, AccountStatus, CheckInfo, ConfigView, Coverage, OpenPopulation, QuestionInfo, RegionCoverage,
@@ -54,10 +54,10 @@ pub fn assess<E: Send>(
     load: impl Fn(&AccountId) -> Result<AccountFacts, E> + Sync,
 ) -> Result<Results, E> {
     let partition = partition(input.manifest);
-    let index = Index::build(input.organization, partition.clone(), input.manifest.as_of, accounts.iter().map(&load))?;
+    let shared = Shared::build(input.organization, partition.clone(), input.manifest.as_of, accounts, &load)?;
     let mut judged: Vec<Judged> = accounts
         .par_iter()
-        .map(|account| Ok(judge(input, &index, &partition, &load(account)?)))
+        .map(|account| Ok(judge(input, &shared, &partition, &load(account)?)))
         .collect::<Result<_, E>>()?;
 
     let mut findings: Vec<Finding> = judged.iter_mut().flat_map(|j| std::mem::take(&mut j.findings)).collect();
@@ -161,8 +161,8 @@ struct Judged {
     failures: coverage::Failures,
 }
 
-fn judge(input: &Input<'_>, index: &Index, partition: &Partition, facts: &AccountFacts) -> Judged {
-    let mut graph = graph::account(index, facts);
+fn judge(input: &Input<'_>, shared: &Shared, partition: &Partition, facts: &AccountFacts) -> Judged {
+    let mut graph = graph::account(shared, facts);
     let evaluate::Judged { findings, not_applicable } =
         evaluate::evaluate(input.checks, &graph, &input.config.requirements, partition);
     // Findings hold what matters of them; a thousand accounts' resources need not stay in memory.

@@ -5,6 +5,7 @@
 pub mod hash;
 pub mod ids;
 pub mod observed;
+pub mod ordered;
 pub mod severity;
 pub mod time;
 pub mod value;
