@@ -9,6 +9,7 @@ use crate::cli::exit::{Exit, Refused};
 use crate::cli::pipeline;
 use crate::files::{MANIFEST, RESULTS, SNAPSHOT, SnapshotReader};
 use crate::model::time::Timestamp;
+use crate::results::stream;
 
 #[derive(Args)]
 pub(super) struct EvaluateArgs {
@@ -45,7 +46,8 @@ pub(super) fn run(global: &Global, args: EvaluateArgs) -> anyhow::Result<Exit> {
         keep_other_run(&args.out, &reader)?;
     }
     let results = pipeline::judge(&reader, &rules, &config, args.as_of)?;
-    pipeline::conclude(results, &config, &args.out, &args.output, global)
+    let draft = pipeline::draft(&results, &args.out)?;
+    pipeline::conclude(draft, &config, &args.out, &args.output, global)
 }
 
 /// A run's folder stands for the snapshot in it.
@@ -59,7 +61,7 @@ fn keep_other_run(out: &Path, reader: &SnapshotReader) -> anyhow::Result<()> {
     if !out.join(RESULTS).exists() {
         return Ok(());
     }
-    let same = pipeline::results(out).is_ok_and(|results| results.run.snapshot_digest == reader.manifest_digest());
+    let same = pipeline::read(out, stream::read_run).is_ok_and(|run| run.snapshot_digest == reader.manifest_digest());
     if same {
         return Ok(());
     }
