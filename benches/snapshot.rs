@@ -1,5 +1,5 @@
 //! Writes the snapshot of a made-up organization, to measure the binary with: `cargo bench --bench snapshot -- DIR
-//! ACCOUNTS`. What it holds is decided by `tests/synthetic`.
+//! ACCOUNTS [management-locked]`. What it holds is decided by `tests/synthetic`.
 
 #[path = "../tests/synthetic/mod.rs"]
 mod synthetic;
@@ -8,8 +8,10 @@ use std::path::Path;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    let [dir, accounts] = args.as_slice() else { return };
+    let [dir, accounts, rest @ ..] = args.as_slice() else { return };
     let accounts = accounts.parse().expect("a number of accounts");
-    let digest = synthetic::Synthetic::new(accounts).write(Path::new(dir)).expect("the disk takes it");
+    let mut organization = synthetic::Synthetic::new(accounts);
+    organization.management_locked = rest.iter().any(|arg| arg == "management-locked");
+    let digest = organization.write(Path::new(dir)).expect("the disk takes it");
     eprintln!("{digest}");
 }

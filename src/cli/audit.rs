@@ -28,7 +28,6 @@ pub(super) fn run(global: &Global, args: AuditArgs) -> anyhow::Result<Exit> {
     }
     // From disk, through the same door as `evaluate`: what is judged is what was sealed.
     let reader = SnapshotReader::open(&swept.snapshot, Some(&swept.digest))?;
-    let results = pipeline::judge(&reader, &rules, &config, None)?;
-    let draft = pipeline::draft(&results, &args.sweep.out)?;
+    let draft = pipeline::judge(&reader, &rules, &config, None, &args.sweep.out)?;
     pipeline::conclude(draft, &config, &args.sweep.out, &args.output, global)
 }

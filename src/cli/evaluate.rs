@@ -45,8 +45,7 @@ pub(super) fn run(global: &Global, args: EvaluateArgs) -> anyhow::Result<Exit> {
     if !args.force {
         keep_other_run(&args.out, &reader)?;
     }
-    let results = pipeline::judge(&reader, &rules, &config, args.as_of)?;
-    let draft = pipeline::draft(&results, &args.out)?;
+    let draft = pipeline::judge(&reader, &rules, &config, args.as_of, &args.out)?;
     pipeline::conclude(draft, &config, &args.out, &args.output, global)
 }
 

@@ -4,6 +4,7 @@
 mod disk;
 mod read;
 mod results;
+mod spool;
 mod write;
 
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub use read::SnapshotReader;
 pub use results::Draft;
+pub use spool::Spool;
 pub use write::{Ending, SnapshotWriter, vacant};
 
 /// Name of the manifest inside a snapshot.

@@ -12,9 +12,9 @@ const WAITING: usize = 16;
 ///
 /// # Errors
 /// The first of an item or of `take`, in that order.
-pub fn in_order<T: Sync, R: Send, E: Send>(
-    items: &[T],
-    work: impl Fn(&T) -> Result<R, E> + Sync,
+pub fn in_order<'t, T: Sync, R: Send, E: Send>(
+    items: &'t [T],
+    work: impl Fn(&'t T) -> Result<R, E> + Sync,
     mut take: impl FnMut(R) -> Result<(), E> + Send,
 ) -> Result<(), E> {
     let window = WAITING * rayon::current_num_threads().max(2);

@@ -11,11 +11,12 @@ use locard::files::{Ending, ORGANIZATION, SnapshotError, SnapshotWriter, invento
 use locard::inventory::bedrock::{BedrockMetrics, BedrockRegion, CloudWatchSink, InvocationLogging, S3Sink};
 use locard::inventory::cloudtrail::{AdvancedSelector, FieldSelector, Selectors, Trail, TrailStatus};
 use locard::inventory::ec2::{FlowLog, Subnet, SubnetPlace};
-use locard::inventory::logs::{LogDeliveries, LogGroup, LogGroupSettings};
+use locard::inventory::kms::{Key, KeyState};
+use locard::inventory::logs::{LogDeliveries, LogGroup, LogGroupSettings, S3AccessDelivery};
 use locard::inventory::organizations::{Account, AccountEntry, Organization, OrganizationId};
 use locard::inventory::s3::{
-    AccessLogging, Bucket, BucketName, DefaultRetention, Encryption, LifecycleRule, ObjectLock, ReplicationRule,
-    Versioning,
+    AccessLogging, Bucket, BucketName, BucketProbe, DefaultRetention, Encryption, LifecycleRule, ObjectLock,
+    ReplicationRule, Versioning,
 };
 use locard::inventory::sagemaker::{CaptureConfig, Endpoint, EndpointConfig, EndpointMetrics, LiveCapture, Variant};
 use locard::inventory::snapshot::{Manifest, Plan, SNAPSHOT_VERSION};
@@ -75,12 +76,17 @@ const AI: usize = 5;
 const MANAGEMENT: usize = 0;
 const ARCHIVE: usize = 1;
 const LAKE: usize = 2;
+const NETWORK: usize = 4;
+/// An account outside the organization, where some log groups are.
+const OUTSIDE: &str = "999999999999";
 
 /// A made-up organization.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Synthetic {
     pub(crate) accounts: usize,
     pub(crate) regions: usize,
+    /// The management account could not be entered, so that its trail is known as members see it.
+    pub(crate) management_locked: bool,
 }
 
 /// What an account is like.
@@ -100,7 +106,7 @@ enum Nature {
 
 impl Synthetic {
     pub(crate) fn new(accounts: usize) -> Self {
-        Self { accounts: accounts.max(4), regions: REGIONS.len() }
+        Self { accounts: accounts.max(5), regions: REGIONS.len(), management_locked: false }
     }
 
     pub(crate) fn as_of() -> Timestamp {
@@ -166,8 +172,9 @@ impl Synthetic {
 
     /// What the two passes would have read of an account.
     pub(crate) fn lines(&self, at: usize) -> (Vec<Line>, Vec<Line>) {
+        let nature = if self.management_locked && at == MANAGEMENT { Nature::Locked } else { nature(at) };
         let mut facts = Facts { id: id(at), at, inventory: Vec::new(), reached: Vec::new() };
-        facts.account(self.regions);
+        facts.account(nature, self.regions);
         (facts.inventory, facts.reached)
     }
 
@@ -216,7 +223,7 @@ fn position(account: &AccountId) -> usize {
 
 fn nature(at: usize) -> Nature {
     match at {
-        MANAGEMENT | ARCHIVE | LAKE => Nature::Idle,
+        MANAGEMENT | ARCHIVE | LAKE | NETWORK => Nature::Idle,
         _ if at % AI == 3 => [Nature::Good, Nature::Mixed, Nature::Bad, Nature::Mixed][at / AI % 4],
         _ if at % 101 == 7 => Nature::Locked,
         _ if at % 103 == 9 => Nature::Fenced,
@@ -259,8 +266,7 @@ impl Facts {
         into.push(Line::new(&self.id, region.map(Region::from).as_ref(), id, reads, fact));
     }
 
-    fn account(&mut self, regions: usize) {
-        let nature = nature(self.at);
+    fn account(&mut self, nature: Nature, regions: usize) {
         if nature == Nature::Closed {
             return;
         }
@@ -281,6 +287,7 @@ impl Facts {
         match self.at {
             ARCHIVE => self.archive(),
             LAKE => self.lake(),
+            NETWORK => self.shared_network(),
             _ => {}
         }
         if self.at % 10 == 3 {
@@ -290,6 +297,103 @@ impl Facts {
             for region in regions.iter().take(1 + self.at / AI % 2) {
                 self.workloads(region, nature);
             }
+            self.oddities(regions[0]);
+        }
+    }
+
+    /// What some of the accounts that run AI do besides.
+    fn oddities(&mut self, region: &str) {
+        let name = format!("odd-{:05}", self.at);
+        let used = |location: String| S3Use { location, role: S3Role::Training, field: "TrainingInput".to_owned() };
+        let mut uses = Vec::new();
+        match self.at / AI % 9 {
+            1 => uses.push(used("s3://partner-corpus/shared".to_owned())),
+            2 => uses.push(used(format!("s3://{name}-gone/train"))),
+            3 => uses.push(used("s3://jumpstart-cache-prod-us-east-1/model".to_owned())),
+            // Of the team before.
+            4 => uses.push(used(format!("s3://team-{:05}-{region}-models/out", self.at - AI))),
+            5 => {
+                self.bucket(&name, region, |bucket| {
+                    bucket.access_logging = Observed::Known(AccessLogging {
+                        target_bucket: "archive-copies".to_owned(),
+                        target_prefix: "misplaced/".to_owned(),
+                    });
+                });
+                uses.push(used(format!("s3://{name}/train")));
+            }
+            6 => self.guest(region, &name),
+            7 => {
+                let log = self.flow_log(&format!("subnet-{:06}0", self.at));
+                let group = format!("arn:aws:logs:{region}:{OUTSIDE}:log-group:/flows");
+                self.add(
+                    Some(region),
+                    format!("{name}-fl"),
+                    &["ec2:DescribeFlowLogs"],
+                    Fact::FlowLog(FlowLog { destination: Some(group), ..log }),
+                );
+            }
+            _ => {}
+        }
+        let probes: Vec<(String, bool)> = uses
+            .iter()
+            .filter_map(|used| used.location.strip_prefix("s3://")?.split('/').next().map(str::to_owned))
+            .filter(|bucket| bucket.ends_with("-gone") || bucket == "partner-corpus")
+            .map(|bucket| (bucket.clone(), !bucket.ends_with("-gone")))
+            .collect();
+        for (bucket, exists) in probes {
+            let probe = BucketProbe { name: bucket.clone(), exists: Ok(exists) };
+            self.add(
+                Some(region),
+                format!("arn:aws:s3:::{bucket}"),
+                &["s3:GetBucketLocation"],
+                Fact::BucketProbe(probe),
+            );
+        }
+        if !uses.is_empty() {
+            self.workload(region, WorkloadKind::TrainingJob, &name, uses, Placement::AwsVpc, None);
+        }
+    }
+
+    /// Runs in a subnet that the network account shares.
+    fn guest(&mut self, region: &str, name: &str) {
+        let subnet = format!("subnet-shared-{}", self.at % 2);
+        let place = SubnetPlace { vpc: "vpc-shared".to_owned(), owner: id(NETWORK) };
+        let fact = Subnet { id: subnet.clone(), place: Ok(Some(place)) };
+        self.add(Some(region), subnet.clone(), &["ec2:DescribeSubnets"], Fact::Subnet(fact));
+        self.workload(region, WorkloadKind::ProcessingJob, name, Vec::new(), Placement::Subnets(vec![subnet]), None);
+    }
+
+    fn shared_network(&mut self) {
+        let (region, call) = (REGIONS[0], "ec2:DescribeFlowLogs");
+        let listing = Listing { call: call.to_owned(), count: Ok(2), capped: 0 };
+        self.add(Some(region), format!("{call}:{}:{region}", self.id), &[call], Fact::Listing(listing));
+        let to_archive = FlowLog {
+            id: "fl-shared-s3".to_owned(),
+            destination_type: Some("s3".to_owned()),
+            destination: Some("arn:aws:s3:::archive-flows/shared/".to_owned()),
+            log_group: None,
+            ..self.flow_log("vpc-shared")
+        };
+        let to_group = FlowLog { id: "fl-shared-logs".to_owned(), ..self.flow_log("subnet-shared-1") };
+        for log in [to_archive, to_group] {
+            self.add(Some(region), log.id.clone(), &[call], Fact::FlowLog(log));
+        }
+        self.group(region, "/vpc/flows", Some(120));
+    }
+
+    fn flow_log(&self, resource: &str) -> FlowLog {
+        FlowLog {
+            id: format!("fl-{:06}", self.at),
+            resource: resource.to_owned(),
+            active: Ok(true),
+            deliver_status: Some("SUCCESS".to_owned()),
+            deliver_error: None,
+            traffic: Ok("ALL".to_owned()),
+            destination_type: Some("cloud-watch-logs".to_owned()),
+            destination: None,
+            log_group: Some("/vpc/flows".to_owned()),
+            format: None,
+            created: Some(ago(24 * 500)),
         }
     }
 
@@ -374,8 +478,9 @@ impl Facts {
             log_file_validation: Ok(organization),
             bucket: Ok(bucket.to_owned()),
             prefix: None,
-            kms_key: None,
-            log_group_arn: None,
+            kms_key: (!data).then(|| format!("arn:aws:kms:{}:{}:key/trails", REGIONS[0], id(ARCHIVE))),
+            log_group_arn: (self.at % 50 == 3)
+                .then(|| format!("arn:aws:logs:{}:{OUTSIDE}:log-group:trails-{}", REGIONS[0], self.at % 100)),
             status: Ok(TrailStatus {
                 is_logging: true,
                 latest_delivery: Some(ago(1)),
@@ -453,6 +558,11 @@ impl Facts {
     }
 
     fn archive(&mut self) {
+        self.group(REGIONS[0], "/lake/access", Some(90));
+        let arn = format!("arn:aws:kms:{}:{}:key/trails", REGIONS[0], self.id);
+        let state = KeyState { arn: arn.clone(), state: "Enabled".to_owned(), manager: Some("CUSTOMER".to_owned()) };
+        let key = Key { reference: arn.clone(), state: Ok(state) };
+        self.add(Some(REGIONS[0]), arn, &["kms:DescribeKey"], Fact::Key(key));
         for name in ["archive-trail", "archive-flows", "archive-copies"] {
             self.bucket(name, REGIONS[0], |bucket| {
                 locked(bucket);
@@ -483,13 +593,21 @@ impl Facts {
                 });
             });
         }
-        self.deliveries(REGIONS[0]);
+        let delivery = |n: usize, destination_arn: String| S3AccessDelivery {
+            bucket_arn: format!("arn:aws:s3:::lake-corpus-{n}"),
+            active: true,
+            destination_arn,
+        };
+        let group = format!("arn:aws:logs:{}:{}:log-group:/lake/access:*", REGIONS[0], id(ARCHIVE));
+        let deliveries = vec![delivery(6, group), delivery(7, "arn:aws:s3:::archive-copies/lake".to_owned())];
+        self.deliveries(REGIONS[0], deliveries);
+        self.trail("lake", LAKE, false, "lake-access-logs", true);
     }
 
-    fn deliveries(&mut self, region: &str) {
+    fn deliveries(&mut self, region: &str, s3_access: Vec<S3AccessDelivery>) {
         let id = format!("log-deliveries:{}:{region}", self.id);
-        let none = Fact::LogDeliveries(LogDeliveries { s3_access: Ok(Vec::new()) });
-        self.add(Some(region), id, &["logs:DescribeDeliverySources", "logs:DescribeDeliveries"], none);
+        let fact = Fact::LogDeliveries(LogDeliveries { s3_access: Ok(s3_access) });
+        self.add(Some(region), id, &["logs:DescribeDeliverySources", "logs:DescribeDeliveries"], fact);
     }
 
     fn group(&mut self, region: &str, name: &str, days: Option<u32>) {
@@ -593,7 +711,7 @@ impl Facts {
                 }
             });
         }
-        self.deliveries(region);
+        self.deliveries(region, Vec::new());
         self.network(region, &subnets, nature);
         let days = if good { None } else { Some(30) };
         let mut groups = vec!["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/NotebookInstances", "/vpc/flows"];
@@ -688,19 +806,16 @@ impl Facts {
         if nature == Nature::Bad {
             return;
         }
-        let central = nature == Nature::Good;
-        let log = FlowLog {
-            id: format!("fl-{:06}{region}", self.at),
-            resource: vpc,
-            active: Ok(true),
-            deliver_status: Some("SUCCESS".to_owned()),
-            deliver_error: None,
-            traffic: Ok(if central { "ALL" } else { "REJECT" }.to_owned()),
-            destination_type: Some(if central { "s3" } else { "cloud-watch-logs" }.to_owned()),
-            destination: central.then(|| "arn:aws:s3:::archive-flows/vpc".to_owned()),
-            log_group: (!central).then(|| "/vpc/flows".to_owned()),
-            format: None,
-            created: Some(ago(24 * 500)),
+        let log = FlowLog { id: format!("fl-{:06}{region}", self.at), ..self.flow_log(&vpc) };
+        let log = if nature == Nature::Good {
+            FlowLog {
+                destination_type: Some("s3".to_owned()),
+                destination: Some("arn:aws:s3:::archive-flows/vpc".to_owned()),
+                log_group: None,
+                ..log
+            }
+        } else {
+            FlowLog { traffic: Ok("REJECT".to_owned()), ..log }
         };
         self.add(Some(region), log.id.clone(), &[call], Fact::FlowLog(log));
     }
