@@ -7,14 +7,22 @@ use super::summary::Summary;
 use super::view::{self, Limits};
 use super::{ReportError, embedded, template};
 
-/// A browser opens a file of this size in about a second, and mail systems still carry it.
-const BUDGET: usize = 5_000_000;
-/// From generous to thrifty: the first that keeps to the budget is taken. What is left out is counted in its place.
-const LIMITS: [Limits; 4] =
-    [limits(900, 100, 40, 500), limits(400, 60, 25, 300), limits(120, 30, 12, 150), limits(40, 10, 6, 50)];
+/// Mail systems still carry a file of this size.
+const BYTES: usize = 5_000_000;
+/// A browser shows a page of so many elements within a second.
+const ELEMENTS: usize = 50_000;
+/// From generous to thrifty: the first that keeps to the budgets is taken. What is left out is counted in its place.
+const LIMITS: [Limits; 6] = [
+    limits(900, 100, 40, 500),
+    limits(600, 60, 25, 300),
+    limits(400, 40, 20, 250),
+    limits(250, 30, 15, 200),
+    limits(120, 20, 10, 100),
+    limits(40, 10, 6, 50),
+];
 
 const fn limits(detailed: usize, listed: usize, explained: usize, rows: usize) -> Limits {
-    Limits { matrix_columns: 12, detailed_per_check: 50, detailed, listed, named: listed / 4, explained, rows }
+    Limits { matrix_columns: 12, detailed_per_check: 50, detailed, listed, named: listed / 2, explained, rows }
 }
 
 /// The report as one HTML document.
@@ -30,11 +38,15 @@ pub fn html(summary: &Summary) -> Result<String, ReportError> {
     for limits in LIMITS {
         html = template("report.html.j2", &view::build(summary, limits), &extra)
             .map_err(|source| ReportError { format: "HTML", source })?;
-        if html.len() < BUDGET {
+        if html.len() < BYTES && elements(&html) < ELEMENTS {
             break;
         }
     }
     Ok(html)
+}
+
+fn elements(html: &str) -> usize {
+    html.matches('<').count() - html.matches("</").count()
 }
 
 /// Standard Base64 with padding.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::{
@@ -84,7 +84,7 @@ pub fn read(mut input: impl Read + Seek, take: &mut dyn FnMut(Part)) -> Result<(
         // The version may stand behind what does not fit, and be the reason why.
         (None, ReadError::Shape(error)) => {
             input.seek(SeekFrom::Start(0)).map_err(ReadError::Io)?;
-            check_version(BufReader::new(input))?;
+            check_version(input)?;
             Err(ReadError::Shape(error))
         }
         (_, error) => Err(error),
@@ -96,10 +96,7 @@ pub fn read(mut input: impl Read + Seek, take: &mut dyn FnMut(Part)) -> Result<(
 /// # Errors
 /// The input has none.
 pub fn read_run(input: impl Read) -> Result<Run, ReadError> {
-    let mut found = None;
-    let read = serde_json::Deserializer::from_reader(BufReader::new(input)).deserialize_map(Beginning(&mut found));
-    // Stopping in the middle of an object is an error to serde_json.
-    found.map(|run| *run).ok_or_else(|| read.err().map_or(ReadError::NoVersion, ReadError::from))
+    member(input, "run")?.ok_or(ReadError::NoVersion)
 }
 
 /// Says of JSON whether its `schema_version` is the one that can be read.
@@ -107,17 +104,22 @@ pub fn read_run(input: impl Read) -> Result<Run, ReadError> {
 /// # Errors
 /// It is not, or this is no JSON.
 pub fn check_version(input: impl Read) -> Result<(), ReadError> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        schema_version: Option<Value>,
-    }
-    match serde_json::from_reader(input).map_err(ReadError::from) {
-        Ok(Versioned { schema_version: Some(version) }) => match version_text(version) {
-            found if found == SCHEMA_VERSION => Ok(()),
-            found => Err(ReadError::UnsupportedVersion { found }),
-        },
-        Ok(Versioned { schema_version: None }) | Err(ReadError::Shape(_)) => Err(ReadError::NoVersion),
+    match member(input, "schema_version").map(|found| found.map(version_text)) {
+        Ok(Some(found)) if found == SCHEMA_VERSION => Ok(()),
+        Ok(Some(found)) => Err(ReadError::UnsupportedVersion { found }),
+        Ok(None) | Err(ReadError::Shape(_)) => Err(ReadError::NoVersion),
         Err(error) => Err(error),
+    }
+}
+
+/// One member of an object, without reading further.
+fn member<T: DeserializeOwned>(input: impl Read, name: &'static str) -> Result<Option<T>, ReadError> {
+    let mut found = None;
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(input));
+    match json.deserialize_map(Member { name, found: &mut found }) {
+        // To stop in the middle of an object is an error to serde_json.
+        Err(error) if found.is_none() => Err(error.into()),
+        _ => Ok(found),
     }
 }
 
@@ -330,10 +332,12 @@ impl<'de> Visitor<'de> for Counted<'_> {
     }
 }
 
-/// Reads no further than `run`.
-struct Beginning<'a>(&'a mut Option<Box<Run>>);
+struct Member<'a, T> {
+    name: &'static str,
+    found: &'a mut Option<T>,
+}
 
-impl<'de> Visitor<'de> for Beginning<'_> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Member<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -342,11 +346,11 @@ impl<'de> Visitor<'de> for Beginning<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            if name == "run" {
-                *self.0 = Some(map.next_value()?);
+            if name == self.name {
+                *self.found = Some(map.next_value()?);
                 return Ok(());
             }
-            map.next_value::<serde::de::IgnoredAny>()?;
+            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }

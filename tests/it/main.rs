@@ -11,5 +11,7 @@ mod gate;
 #[cfg(feature = "aws")]
 mod moto;
 mod report;
+#[path = "../samples/mod.rs"]
+mod samples;
 mod score;
 mod snapshot;

@@ -16,8 +16,8 @@ pub(crate) struct CoverageLists {
     pub(crate) regions: Top<RegionCoverage>,
     pub(crate) accounts_with_skips: usize,
     pub(crate) populations: Top<OpenPopulation>,
-    /// All of them, by kind and by the call that failed.
-    pub(crate) populations_by: BTreeMap<(String, String, Why), OpenGroup>,
+    /// All of them, by the call that failed and why.
+    pub(crate) populations_by: BTreeMap<(String, Why), OpenGroup>,
     pub(crate) not_looked_at: Vec<String>,
     /// By action: answers that a permission would settle, by the accounts it is missing in.
     needs: BTreeMap<String, BTreeMap<Vec<Number>, usize>>,
@@ -38,9 +38,10 @@ pub(crate) struct FailureGroup {
     pub(crate) message: Option<String>,
 }
 
-/// Lists of one kind that one call left open.
+/// Lists that one call left open.
 #[derive(Default)]
 pub(crate) struct OpenGroup {
+    pub(crate) kinds: BTreeSet<String>,
     pub(crate) accounts: BTreeSet<Number>,
     pub(crate) regions: BTreeSet<Region>,
     pub(crate) count: usize,
@@ -69,8 +70,8 @@ impl CoverageLists {
     }
 
     pub(crate) fn add_population(&mut self, account: Number, open: OpenPopulation) {
-        let group =
-            self.populations_by.entry((open.kind.clone(), open.unknown.call.clone(), open.unknown.why)).or_default();
+        let group = self.populations_by.entry((open.unknown.call.clone(), open.unknown.why)).or_default();
+        group.kinds.insert(open.kind.clone());
         group.accounts.insert(account);
         group.regions.extend(open.region.clone());
         group.count += 1;

@@ -13,6 +13,8 @@ use crate::model::severity::Severity;
 
 /// Findings kept in full, of each check.
 pub(crate) const DETAILED: usize = 50;
+/// Accounts kept that a finding counts for.
+const COUNTS_FOR: usize = 8;
 
 /// Findings by status.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -69,11 +71,18 @@ pub(crate) struct OfCheck {
     pub(crate) source: Source,
     pub(crate) dimension: Dimension,
     /// Failed and unknown ones, as many as have a place here, and after them those that have none.
-    pub(crate) detailed: Top<Finding>,
+    pub(crate) detailed: Top<Detailed>,
     pub(crate) named: Top<Named>,
     /// Failed and unknown ones by account.
     pub(crate) by_account: BTreeMap<Number, u32>,
     pub(crate) passed: Top<Named>,
+}
+
+/// A finding in full, but for most of the accounts it counts for: an organization's trail counts for all of them.
+pub(crate) struct Detailed {
+    pub(crate) finding: Finding,
+    /// Besides its own account and those in `finding`.
+    pub(crate) counts_for_more: usize,
 }
 
 /// A finding by what it is about.
@@ -104,7 +113,7 @@ impl OfCheck {
             severity: finding.severity,
             source: finding.source,
             dimension: finding.dimension,
-            detailed: Top::new(DETAILED, |a, b| key(a).cmp(&key(b))),
+            detailed: Top::new(DETAILED, |a, b| key(&a.finding).cmp(&key(&b.finding))),
             named: Top::new(LISTED, by_key),
             by_account: BTreeMap::new(),
             passed: Top::new(LISTED, by_key),
@@ -116,8 +125,8 @@ impl OfCheck {
         match finding.status {
             Status::Fail | Status::Unknown => {
                 *self.by_account.entry(account).or_default() += 1;
-                if let Some(finding) = self.detailed.add(finding) {
-                    self.named.add(Named::from(finding));
+                if let Some(detailed) = self.detailed.add(Detailed::from(finding)) {
+                    self.named.add(Named::from(detailed.finding));
                 }
             }
             Status::Pass => {
@@ -125,6 +134,16 @@ impl OfCheck {
             }
             Status::NotApplicable => {}
         }
+    }
+}
+
+impl From<Finding> for Detailed {
+    fn from(mut finding: Finding) -> Self {
+        finding.counts_for.retain(|account| *account != finding.account);
+        let counts_for_more = finding.counts_for.len().saturating_sub(COUNTS_FOR);
+        finding.counts_for.truncate(COUNTS_FOR);
+        finding.counts_for.shrink_to_fit();
+        Self { finding, counts_for_more }
     }
 }
 

@@ -5,18 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{AccountRef, CheckRef, Context, SeverityView, anchor, name, status_class};
-use crate::finding::{CriterionResult, Evidence, Finding, Source, Status, Truth};
+use crate::finding::{CriterionResult, Evidence, Source, Status, Truth};
 use crate::model::ids::{AccountId, Region, ResourceId};
 use crate::model::severity::Severity;
-use crate::report::summary::findings::{Counts, Named, OfCheck};
+use crate::report::summary::findings::{Counts, Detailed, Named, OfCheck};
 use crate::results::CheckInfo;
 
 /// Longest value of a fact that is shown.
 const VALUE: usize = 160;
 /// Findings of low severity shown with evidence: a setting of every region must not drown the rest.
 const DETAILED_LOW: usize = 3;
-/// Accounts a finding is said to count for.
-const COUNTS_FOR: usize = 8;
 /// Facts of one call that are shown.
 const FACTS: usize = 12;
 
@@ -210,7 +208,8 @@ fn check(
     let detailed = if severity == Severity::Low { detailed.min(DETAILED_LOW) } else { detailed };
     let open = findings.map_or(0, |of| of.detailed.total());
     let in_full = || findings.into_iter().flat_map(|of| of.detailed.iter());
-    let by_name = in_full().skip(detailed).map(|f| brief(f.status, &f.account, f.region.as_ref(), &f.resource));
+    let by_name = in_full().skip(detailed).map(|d| &d.finding);
+    let by_name = by_name.map(|f| brief(f.status, &f.account, f.region.as_ref(), &f.resource));
     let by_name = by_name.chain(findings.into_iter().flat_map(|of| of.named.iter().map(brief_of)));
     let (by_account, by_account_more) = by_account(ctx, findings);
     CheckView {
@@ -287,8 +286,8 @@ fn brief(of: Status, account: &AccountId, region: Option<&Region>, resource: &Re
     }
 }
 
-fn finding(ctx: &Context<'_>, f: &Finding) -> FindingView {
-    let (counts_for, counts_for_more) = ctx.accounts(f.counts_for.iter().filter(|a| **a != f.account), COUNTS_FOR);
+fn finding(ctx: &Context<'_>, detailed: &Detailed) -> FindingView {
+    let f = &detailed.finding;
     FindingView {
         id: f.id.clone(),
         anchor: anchor("f", &[&f.id]),
@@ -297,8 +296,8 @@ fn finding(ctx: &Context<'_>, f: &Finding) -> FindingView {
         resource_kind: f.resource_kind.replace('_', " "),
         account: ctx.account(&f.account),
         region: f.region.as_ref().map(ToString::to_string),
-        counts_for,
-        counts_for_more,
+        counts_for: f.counts_for.iter().map(|id| ctx.account(id)).collect(),
+        counts_for_more: detailed.counts_for_more,
         reason: f.reason.clone(),
         points: (f.points.max > 0).then(|| {
             if f.points.low == f.points.high {

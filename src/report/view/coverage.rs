@@ -24,7 +24,7 @@ pub(crate) struct CoverageView {
     pub(crate) accounts_with_skips: usize,
     pub(crate) populations: Vec<PopulationView>,
     pub(crate) populations_more: usize,
-    /// All of them by kind and cause, where they are too many to list.
+    /// All of them by cause, where they are too many to list.
     pub(crate) populations_by: Vec<OpenGroup>,
     pub(crate) not_looked_at: Vec<String>,
 }
@@ -48,10 +48,10 @@ pub(crate) struct FailureGroup {
     pub(crate) message: Option<String>,
 }
 
-/// Open lists of one kind and cause, over accounts and regions.
+/// Open lists of one cause, over kinds, accounts and regions.
 #[derive(Debug, Serialize)]
 pub(crate) struct OpenGroup {
-    pub(crate) kind: String,
+    pub(crate) kinds: Vec<String>,
     pub(crate) call: String,
     pub(crate) why: &'static str,
     pub(crate) accounts: usize,
@@ -134,8 +134,8 @@ fn open_groups(ctx: &Context<'_>) -> Vec<OpenGroup> {
         .coverage
         .populations_by
         .iter()
-        .map(|((kind, call, why), group)| OpenGroup {
-            kind: kind.replace('_', " "),
+        .map(|((call, why), group)| OpenGroup {
+            kinds: group.kinds.iter().map(|kind| kind.replace('_', " ")).collect(),
             call: call.clone(),
             why: why.word(),
             accounts: group.accounts.len(),
