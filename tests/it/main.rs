@@ -14,4 +14,7 @@ mod report;
 #[path = "../samples/mod.rs"]
 mod samples;
 mod score;
+mod size;
 mod snapshot;
+#[path = "../synthetic/mod.rs"]
+mod synthetic;

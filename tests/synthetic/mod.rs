@@ -4,6 +4,8 @@
 //! an organization trail shows in every member, and a log archive and a data lake are shared. Equal size and number give
 //! equal facts. What AWS would answer is the simulator's business, not this file's.
 
+#![allow(dead_code, reason = "benchmarks and tests each use a part of it")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
