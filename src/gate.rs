@@ -208,6 +208,12 @@ impl Criteria {
         }
     }
 
+    /// Counts others in.
+    pub fn merge(&mut self, other: Self) {
+        self.known += other.known;
+        self.all += other.all;
+    }
+
     /// The share that is known, 0 to 1. An account that was not entered counts as much as the mean entered one, none
     /// of it known.
     pub fn share(self, entered: u64, not_entered: u64) -> f64 {

@@ -3,7 +3,6 @@
 //! Judgement itself is `assess`; this feeds it and brings what it says to disk and to stdout.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -15,14 +14,14 @@ use crate::cli::exit::{Drawn, Exit, Refused};
 use crate::cli::place::RunFolder;
 use crate::cli::{gate as gate_command, out};
 use crate::config::Config;
-use crate::files::{self, Draft, RESULTS, SnapshotReader, SourceFile};
+use crate::files::{self, Draft, RESULTS, SnapshotReader, SourceFile, Spool};
 use crate::gate;
 use crate::inventory::snapshot::Plan;
 use crate::model::hash;
 use crate::model::time::Timestamp;
 use crate::report::{self, Format, Summary, json, terminal};
+use crate::results::OrganizationScore;
 use crate::results::stream::ReadError;
-use crate::results::{OrganizationScore, Results};
 use crate::score::scenarios::{self, Scenario};
 
 /// Everything a snapshot is judged with, besides the configuration.
@@ -77,16 +76,18 @@ pub(crate) fn rules(args: &Rules) -> anyhow::Result<Ruleset> {
 }
 
 /// Judges a snapshot: equal snapshot, rules, configuration and version give equal results. `as_of` decides which
-/// exceptions hold; by default it is the start of collection.
+/// exceptions hold; by default it is the start of collection. The results are written to a folder, not gated and
+/// reported yet.
 ///
 /// # Errors
-/// The snapshot cannot be read.
+/// The snapshot cannot be read, or the disk refuses.
 pub(crate) fn judge(
     reader: &SnapshotReader,
     rules: &Ruleset,
     config: &Config,
     as_of: Option<Timestamp>,
-) -> anyhow::Result<Results> {
+    dir: &Path,
+) -> anyhow::Result<Draft> {
     for exception in config.exceptions.iter().filter(|exception| rules.checks.get(&exception.check).is_none()) {
         let chosen = if rules.selected { " among those of --check" } else { "" };
         tracing::warn!("an exception names check `{}`, and there is none{chosen}", exception.check);
@@ -104,17 +105,9 @@ pub(crate) fn judge(
         selected_checks: rules.selected,
         as_of: as_of.unwrap_or(manifest.as_of),
     };
-    Ok(assess::assess(&input, &reader.accounts(), |account| reader.account(account))?)
-}
-
-/// Results of a run that is not gated and reported yet, on disk.
-///
-/// # Errors
-/// The disk refuses.
-pub(crate) fn draft(results: &Results, dir: &Path) -> anyhow::Result<Draft> {
-    let mut draft = Draft::begin(dir)?;
-    draft.write_all(&json::to_bytes(results)).with_context(|| format!("cannot write to {}", dir.display()))?;
-    Ok(draft)
+    let mut spool = Spool::begin(dir)?;
+    let results = assess::stream(&input, &reader.accounts(), |account| reader.account(account), &mut spool)?;
+    Ok(spool.assemble(&results, organization.accounts.iter().map(|account| &account.id))?)
 }
 
 /// Ends an audit or an evaluation whose results are written but for the gate: the gate if the configuration has one,

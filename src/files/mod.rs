@@ -5,6 +5,7 @@ mod copies;
 mod disk;
 mod read;
 mod results;
+mod spool;
 mod write;
 
 use std::fs;
@@ -14,6 +15,7 @@ pub use copies::{Found, lay_down, named_by_journal, named_by_manifest, snapshots
 pub use disk::Scratch;
 pub use read::SnapshotReader;
 pub use results::Draft;
+pub use spool::Spool;
 pub use write::{Ending, SnapshotWriter, vacant};
 
 /// Name of the manifest inside a snapshot.

@@ -1,6 +1,6 @@
 //! Reading a snapshot: nothing of it is believed before its seal is checked, and no more of it is held than an account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -86,8 +86,10 @@ impl SnapshotReader {
     /// Accounts the snapshot holds facts of, in order. Those in scope that were never begun are in
     /// [`SnapshotReader::organization`] only.
     pub fn accounts(&self) -> Vec<AccountId> {
-        let ids: BTreeSet<AccountId> = self.manifest.files.keys().filter_map(|file| account_of(file)).collect();
-        ids.into_iter().collect()
+        let mut ids: Vec<AccountId> = self.manifest.files.keys().filter_map(|file| account_of(file)).collect();
+        // Names are sorted, and with them the ids.
+        ids.dedup();
+        ids
     }
 
     /// All facts of one account, both passes; none of an account the run never came to.
@@ -96,12 +98,12 @@ impl SnapshotReader {
     /// A file changed since the snapshot was opened, or a line of it is not a fact; file and line are named.
     pub fn account(&self, account: &AccountId) -> Result<AccountFacts, SnapshotError> {
         let mut facts = AccountFacts { account: account.clone(), lines: Vec::new() };
-        for (file, sha256) in &self.manifest.files {
-            if account_of(file).as_ref() == Some(account) {
-                // Hashed again: what is judged is what was verified, not what replaced it meanwhile.
-                let bytes = verified(&self.dir, file, sha256)?;
-                facts.lines.extend(lines(&self.dir.join(file), &bytes)?);
-            }
+        let folder = format!("accounts/{account}/");
+        let files = self.manifest.files.range(folder.clone()..).take_while(|(file, _)| file.starts_with(&folder));
+        for (file, sha256) in files.filter(|(file, _)| account_of(file).is_some()) {
+            // Hashed again: what is judged is what was verified, not what replaced it meanwhile.
+            let bytes = verified(&self.dir, file, sha256)?;
+            facts.lines.extend(lines(&self.dir.join(file), &bytes)?);
         }
         Ok(facts)
     }

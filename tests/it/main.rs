@@ -19,4 +19,7 @@ mod samples;
 mod score;
 #[cfg(feature = "aws")]
 mod shards;
+mod size;
 mod snapshot;
+#[path = "../synthetic/mod.rs"]
+mod synthetic;
