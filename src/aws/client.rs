@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use crate::aws::imitation;
 use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
+use crate::config::Timeouts;
 use crate::model::ids::Region;
 
 /// A sweep walks over hundreds of hosts; connections to those it has left are soon closed.
@@ -45,15 +46,15 @@ pub struct Limits {
     pub attempts: u32,
 }
 
+impl From<Timeouts> for Limits {
+    fn from(Timeouts { connect, read, attempt, operation, attempts }: Timeouts) -> Self {
+        Self { connect, read, attempt, operation, attempts }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            read: Duration::from_secs(15),
-            attempt: Duration::from_secs(20),
-            operation: Duration::from_secs(90),
-            attempts: 5,
-        }
+        Self::from(Timeouts::default())
     }
 }
 

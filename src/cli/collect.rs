@@ -10,7 +10,7 @@ use crate::cli::args::Global;
 use crate::cli::exit::{Exit, Refused, visible};
 use crate::cli::out;
 use crate::collect::progress::Progress;
-use crate::collect::runner::{self, CollectError, CollectOutcome, Options, Sink};
+use crate::collect::runner::{self, CollectError, CollectOutcome, Limits, Options, Sink};
 use crate::config::{self, Config};
 use crate::files::{self, Ending, RESULTS, SNAPSHOT, SnapshotError, SnapshotWriter};
 use crate::inventory::Line;
@@ -236,6 +236,7 @@ fn options(config: &Config, args: &SweepArgs) -> anyhow::Result<Options> {
     Ok(Options {
         profile: args.profile.clone(),
         endpoint_url: args.endpoint_url.clone(),
+        limits: Limits::from(config.timeouts),
         role: args.role.clone().unwrap_or_else(|| config.role.clone()),
         external_id: args.external_id.clone().or_else(|| config.external_id.clone()),
         source_identity: config.source_identity.clone(),
