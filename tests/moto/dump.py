@@ -12,14 +12,14 @@ organization gives the same text on every run.
 from __future__ import annotations
 
 import argparse
-import functools
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -31,72 +31,84 @@ CONFIG = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 
 Json = dict[str, Any]
 Client = Callable[..., Any]
 
-# service, kind in an estate, operation that lists, member that holds the list, and, where what is listed is only a
-# summary: operation that describes, its input by members of the summary, output member (none: all of the output).
-LISTS: tuple[tuple[Any, ...], ...] = (
-    ("sagemaker", "endpoints", "list_endpoints", "Endpoints", "describe_endpoint", {"EndpointName": "EndpointName"}, None),
-    (
+
+class Listed(NamedTuple):
+    """How resources of one kind are read: listed, and, where the list gives summaries, described one by one."""
+
+    service: str
+    kind: str  # as an estate calls it
+    operation: str
+    member: str
+    describe: str | None = None
+    given: str = ""  # input member of `describe`
+    source: str = ""  # member of the summary it takes; empty: of the same name
+    wrapped: str | None = None  # output member that holds the resource
+
+
+LISTS = (
+    Listed("sagemaker", "endpoints", "list_endpoints", "Endpoints", "describe_endpoint", "EndpointName"),
+    Listed(
         "sagemaker", "endpoint_configs", "list_endpoint_configs", "EndpointConfigs",
-        "describe_endpoint_config", {"EndpointConfigName": "EndpointConfigName"}, None,
+        "describe_endpoint_config", "EndpointConfigName",
     ),
-    ("sagemaker", "models", "list_models", "Models", "describe_model", {"ModelName": "ModelName"}, None),
-    (
+    Listed("sagemaker", "models", "list_models", "Models", "describe_model", "ModelName"),
+    Listed(
         "sagemaker", "training_jobs", "list_training_jobs", "TrainingJobSummaries",
-        "describe_training_job", {"TrainingJobName": "TrainingJobName"}, None,
+        "describe_training_job", "TrainingJobName",
     ),
-    (
+    Listed(
         "sagemaker", "processing_jobs", "list_processing_jobs", "ProcessingJobSummaries",
-        "describe_processing_job", {"ProcessingJobName": "ProcessingJobName"}, None,
+        "describe_processing_job", "ProcessingJobName",
     ),
-    (
+    Listed(
         "sagemaker", "transform_jobs", "list_transform_jobs", "TransformJobSummaries",
-        "describe_transform_job", {"TransformJobName": "TransformJobName"}, None,
+        "describe_transform_job", "TransformJobName",
     ),
-    (
+    Listed(
         "sagemaker", "tuning_jobs", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries",
-        "describe_hyper_parameter_tuning_job", {"HyperParameterTuningJobName": "HyperParameterTuningJobName"}, None,
+        "describe_hyper_parameter_tuning_job", "HyperParameterTuningJobName",
     ),
-    (
+    Listed(
         "sagemaker", "automl_jobs", "list_auto_ml_jobs", "AutoMLJobSummaries",
-        "describe_auto_ml_job_v2", {"AutoMLJobName": "AutoMLJobName"}, None,
+        "describe_auto_ml_job_v2", "AutoMLJobName",
     ),
-    (
+    Listed(
         "sagemaker", "notebooks", "list_notebook_instances", "NotebookInstances",
-        "describe_notebook_instance", {"NotebookInstanceName": "NotebookInstanceName"}, None,
+        "describe_notebook_instance", "NotebookInstanceName",
     ),
-    ("sagemaker", "domains", "list_domains", "Domains", "describe_domain", {"DomainId": "DomainId"}, None),
-    (
+    Listed("sagemaker", "domains", "list_domains", "Domains", "describe_domain", "DomainId"),
+    Listed(
         "sagemaker", "feature_groups", "list_feature_groups", "FeatureGroupSummaries",
-        "describe_feature_group", {"FeatureGroupName": "FeatureGroupName"}, None,
+        "describe_feature_group", "FeatureGroupName",
     ),
-    (
+    Listed(
         "bedrock", "customization_jobs", "list_model_customization_jobs", "modelCustomizationJobSummaries",
-        "get_model_customization_job", {"jobIdentifier": "jobArn"}, None,
+        "get_model_customization_job", "jobIdentifier", "jobArn",
     ),
-    (
+    Listed(
         "bedrock", "imported_models", "list_imported_models", "modelSummaries",
-        "get_imported_model", {"modelIdentifier": "modelArn"}, None,
+        "get_imported_model", "modelIdentifier", "modelArn",
     ),
-    ("bedrock", "invocation_jobs", "list_model_invocation_jobs", "invocationJobSummaries", None, {}, None),
-    (
+    Listed("bedrock", "invocation_jobs", "list_model_invocation_jobs", "invocationJobSummaries"),
+    Listed(
         "bedrock", "evaluation_jobs", "list_evaluation_jobs", "jobSummaries",
-        "get_evaluation_job", {"jobIdentifier": "jobArn"}, None,
+        "get_evaluation_job", "jobIdentifier", "jobArn",
     ),
-    ("bedrock", "guardrails", "list_guardrails", "guardrails", "get_guardrail", {"guardrailIdentifier": "id"}, None),
-    ("bedrock-agent", "agents", "list_agents", "agentSummaries", "get_agent", {"agentId": "agentId"}, "agent"),
-    (
+    Listed("bedrock", "guardrails", "list_guardrails", "guardrails", "get_guardrail", "guardrailIdentifier", "id"),
+    Listed("bedrock-agent", "agents", "list_agents", "agentSummaries", "get_agent", "agentId", wrapped="agent"),
+    Listed(
         "bedrock-agent", "knowledge_bases", "list_knowledge_bases", "knowledgeBaseSummaries",
-        "get_knowledge_base", {"knowledgeBaseId": "knowledgeBaseId"}, "knowledgeBase",
+        "get_knowledge_base", "knowledgeBaseId", wrapped="knowledgeBase",
     ),
-    ("bedrock-agent", "flows", "list_flows", "flowSummaries", "get_flow", {"flowIdentifier": "id"}, None),
-    ("logs", "groups", "describe_log_groups", "logGroups", None, {}, None),
-    ("logs", "delivery_sources", "describe_delivery_sources", "deliverySources", None, {}, None),
-    ("logs", "deliveries", "describe_deliveries", "deliveries", None, {}, None),
-    ("logs", "delivery_destinations", "describe_delivery_destinations", "deliveryDestinations", None, {}, None),
-    ("kms", "keys", "list_keys", "Keys", "describe_key", {"KeyId": "KeyId"}, "KeyMetadata"),
-    ("kms", "aliases", "list_aliases", "Aliases", None, {}, None),
-    ("ec2", "flow_logs", "describe_flow_logs", "FlowLogs", None, {}, None),
-    ("ec2", "subnets", "describe_subnets", "Subnets", None, {}, None),
+    Listed("bedrock-agent", "flows", "list_flows", "flowSummaries", "get_flow", "flowIdentifier", "id"),
+    Listed("logs", "groups", "describe_log_groups", "logGroups"),
+    Listed("logs", "delivery_sources", "describe_delivery_sources", "deliverySources"),
+    Listed("logs", "deliveries", "describe_deliveries", "deliveries"),
+    Listed("logs", "delivery_destinations", "describe_delivery_destinations", "deliveryDestinations"),
+    Listed("kms", "keys", "list_keys", "Keys", "describe_key", "KeyId", wrapped="KeyMetadata"),
+    Listed("kms", "aliases", "list_aliases", "Aliases"),
+    Listed("ec2", "flow_logs", "describe_flow_logs", "FlowLogs"),
+    Listed("ec2", "subnets", "describe_subnets", "Subnets"),
 )
 
 # Of resources whose answers are long, what an auditor may ask about.
@@ -123,17 +135,46 @@ BUCKET_SETTINGS: tuple[tuple[str, str, str | None, str | None], ...] = (
 )
 
 
-def sign_in(endpoint_url: str, session: boto3.Session) -> Client:
-    """Return a function from service and, optionally, region to a client."""
-    # moto, where it checks IAM, verifies these signatures only if the hash of the body is signed as well.
-    for service in ("bedrock", "bedrock-agent"):
-        session.events.register(f"before-sign.{service}", sign_body_hash)
+class Organization:
+    """An endpoint, and the session that all clients are made in, as each session parses service models anew."""
 
-    @functools.cache
-    def client(service: str, region: str = HOME_REGION) -> Any:
-        return session.client(service, region_name=region, endpoint_url=endpoint_url, config=CONFIG)
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+        self._session = boto3.Session()
+        self._lock = threading.Lock()  # making clients is not safe in threads
+        # moto, where it checks IAM, verifies these signatures only if the hash of the body is signed as well.
+        for service in ("bedrock", "bedrock-agent"):
+            self._session.events.register(f"before-sign.{service}", sign_body_hash)
 
-    return client
+    def sign_in(self, **credentials: str) -> Client:
+        """Return a function from service and, optionally, region to a client."""
+        clients: dict[tuple[str, str], Any] = {}
+
+        def client(service: str, region: str = HOME_REGION) -> Any:
+            with self._lock:
+                if (service, region) not in clients:
+                    clients[service, region] = self._session.client(
+                        service, region_name=region, endpoint_url=self._endpoint_url, config=CONFIG, **credentials
+                    )
+                return clients[service, region]
+
+        return client
+
+    def enter(self, caller: Client, account: str, role: str) -> Client | None:
+        """Assume the audit role of an account; nothing if that is refused."""
+        try:
+            credentials = caller("sts").assume_role(
+                RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName="dump"
+            )["Credentials"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDenied":
+                raise
+            return None
+        return self.sign_in(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+        )
 
 
 def sign_body_hash(request: Any, **_: Any) -> None:
@@ -163,7 +204,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def organization(client: Client) -> tuple[Json, list[Json]]:
+def describe(client: Client) -> tuple[Json, list[Json]]:
     """Return the organization and its accounts, as an estate writes both."""
     organizations = client("organizations")
     described = organizations.describe_organization()["Organization"]
@@ -199,22 +240,8 @@ def walk(organizations: Any, parent: str, above: str, units: list[Json], unit_of
         walk(organizations, unit["Id"], path, units, unit_of)
 
 
-def enter(endpoint_url: str, caller: Client, account: str, role: str) -> Client | None:
-    """Assume the audit role of an account; nothing if that is refused."""
-    try:
-        credentials = caller("sts").assume_role(
-            RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName="dump"
-        )["Credentials"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "AccessDenied":
-            raise
-        return None
-    session = boto3.Session(
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-    )
-    return sign_in(endpoint_url, session)
+def refused_by_policy(error: ClientError) -> bool:
+    return "service control policy" in error.response["Error"].get("Message", "")
 
 
 def enabled_regions(client: Client) -> list[str]:
@@ -232,16 +259,16 @@ def region_resources(client: Client, region: str) -> Json:
         if value:
             found.setdefault(service, {})[kind] = value
 
-    for service, kind, operation, member, describe, given, wrapped in LISTS:
+    for listed in LISTS:
+        service = client(listed.service, region)
         items = []
-        for summary in pages(client(service, region), operation, member):
-            if not describe:
-                items.append(summary)
-                continue
-            request = {name: summary[source] for name, source in given.items()}
-            answer = getattr(client(service, region), describe)(**request)
-            items.append(answer[wrapped] if wrapped else answer)
-        put(service, kind, [only(kind, plain(item)) for item in items])
+        for summary in pages(service, listed.operation, listed.member):
+            resource = summary
+            if listed.describe:
+                answer = getattr(service, listed.describe)(**{listed.given: summary[listed.source or listed.given]})
+                resource = answer[listed.wrapped] if listed.wrapped else answer
+            items.append(told(listed.kind, plain(resource)))
+        put(listed.service, listed.kind, items)
 
     logging = client("bedrock", region).get_model_invocation_logging_configuration()
     put("bedrock", "logging", plain(logging.get("loggingConfig")))
@@ -263,7 +290,10 @@ def region_resources(client: Client, region: str) -> Json:
     return found
 
 
-def only(kind: str, resource: Json) -> Json:
+def told(kind: str, resource: Json) -> Json:
+    """Return what an auditor may ask about; null where an estate would take the usual for granted."""
+    if kind == "groups":
+        resource.setdefault("logGroupClass", None)
     members = ONLY.get(kind)
     return {name: resource[name] for name in members if name in resource} if members else resource
 
@@ -301,7 +331,7 @@ def buckets(client: Client) -> Json:
         bucket: Json = {"region": region, "created": plain(listed["CreationDate"])}
         for setting, operation, member, absent in BUCKET_SETTINGS:
             value = bucket_setting(client("s3", region), name, operation, member, absent)
-            if value:
+            if value or setting == "encryption":
                 bucket[setting] = value
         found[name] = bucket
     return found
@@ -318,8 +348,9 @@ def bucket_setting(s3: Any, bucket: str, operation: str, member: str | None, abs
 
 
 def dump(endpoint_url: str, role: str, regions: Iterable[str]) -> Json:
-    caller = sign_in(endpoint_url, boto3.Session())
-    found, accounts = organization(caller)
+    organization = Organization(endpoint_url)
+    caller = organization.sign_in()
+    found, accounts = describe(caller)
     whole: Json = {
         "organization": found,
         "caller": caller("sts").get_caller_identity()["Account"],
@@ -328,23 +359,29 @@ def dump(endpoint_url: str, role: str, regions: Iterable[str]) -> Json:
     }
     wanted = set(regions)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        waiting = []
+        reading = []
         for account in accounts:
             closed = account["state"] != "ACTIVE"
-            client = None if closed else enter(endpoint_url, caller, account["id"], role)
+            client = None if closed else organization.enter(caller, account["id"], role)
             if client is None:
                 account["role"] = {"missing": True}
                 continue
             account["regions"] = enabled_regions(client)
-            account["buckets"] = {}
             account["resources"] = {}
-            waiting.append((account["buckets"], pool.submit(buckets, client)))
+            account["buckets"] = pool.submit(buckets, client)
             for region in account["regions"]:
                 if not wanted or region in wanted:
-                    held = account["resources"].setdefault(region, {})
-                    waiting.append((held, pool.submit(region_resources, client, region)))
-        for held, future in waiting:
-            held.update(future.result())
+                    reading.append((account, region, pool.submit(region_resources, client, region)))
+        for account, region, future in reading:
+            try:
+                account["resources"][region] = future.result()
+            except ClientError as error:
+                if not refused_by_policy(error):
+                    raise
+                account.setdefault("scps", {"regions": []})["regions"].append(region)
+        for account in accounts:
+            if "buckets" in account:
+                account["buckets"] = account["buckets"].result()
     return whole
 
 

@@ -3,6 +3,7 @@
 //! It imitates what locard reads of AWS; nothing of it is part of locard itself.
 
 mod access;
+pub mod bare;
 pub mod estate;
 pub mod faults;
 mod hash;

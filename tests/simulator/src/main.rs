@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use locard_simulator::bare::{self, Load};
 use locard_simulator::estate::Plan as Size;
 use locard_simulator::faults::Plan;
 use locard_simulator::journal::{Bound, Entry, Terms};
@@ -30,6 +31,8 @@ enum Command {
     Generate(Organization),
     /// Work out how long a sweep with this journal had to take at least.
     Bound(BoundArgs),
+    /// Make the calls of a sweep with a bare client, and say how many a second this machine can.
+    Bare(Bare),
 }
 
 #[derive(Args)]
@@ -76,9 +79,6 @@ struct Serve {
     /// Write every request to this file as JSON Lines, when interrupted
     #[arg(long)]
     journal: Option<PathBuf>,
-    /// Leave out of the journal what is asked for; a sweep of thousands of accounts then takes less memory
-    #[arg(long)]
-    no_details: bool,
 }
 
 #[derive(Args)]
@@ -94,6 +94,24 @@ struct BoundArgs {
     /// Cores the caller has
     #[arg(long, default_value_t = 1)]
     cores: u32,
+}
+
+#[derive(Args)]
+struct Bare {
+    /// Of the server: what `serve` printed
+    #[arg(long)]
+    endpoint_url: String,
+    #[arg(long, default_value = "LocardAudit")]
+    role: String,
+    #[arg(long, default_value_t = 100)]
+    accounts: usize,
+    #[arg(long, default_value_t = 17)]
+    regions: usize,
+    /// Requests under way at a time
+    #[arg(long, default_value_t = 64)]
+    at_a_time: usize,
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -117,6 +135,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::Generate(args) => generate(&args),
         Command::Bound(args) => bound(&args),
+        Command::Bare(args) => bare(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -141,7 +160,6 @@ fn serve(args: &Serve) -> Result<(), String> {
         longest_session: args.session_seconds.map(Duration::from_secs),
         ahead: args.ahead,
         threads: args.threads,
-        details: !args.no_details,
     };
     let estate = estate(&args.organization)?;
     let running = start(estate, settings).map_err(|error| format!("cannot serve on {}: {error}", args.listen))?;
@@ -202,6 +220,18 @@ fn bound(args: &BoundArgs) -> Result<(), String> {
         cores: args.cores,
     };
     say(&format!("{}\n", Bound::of(&entries, &terms)))
+}
+
+fn bare(args: Bare) -> Result<(), String> {
+    let Bare { endpoint_url: url, role, accounts, regions, at_a_time, threads } = args;
+    let measured = bare::run(&Load { url, role, accounts, regions, at_a_time, threads })?;
+    let seconds = measured.elapsed.as_secs_f64();
+    let calls = measured.calls as f64;
+    say(&format!("{calls} calls, {} failed, {seconds:.2} s, {:.0} calls/s", measured.failed, calls / seconds))?;
+    match measured.cpu {
+        Some(cpu) => say(&format!(", {:.0} us of CPU a call\n", cpu.as_secs_f64() * 1e6 / calls)),
+        None => say("\n"),
+    }
 }
 
 fn estate(args: &Organization) -> Result<Estate, String> {

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
+use hyper::header::HeaderValue;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -28,6 +29,14 @@ pub(crate) struct Signature<'a> {
     pub(crate) service: &'a str,
     headers: &'a str,
     signature: &'a str,
+}
+
+/// What a request is signed with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key<'a> {
+    pub(crate) access_key: &'a str,
+    pub(crate) secret: &'a str,
+    pub(crate) token: Option<&'a str>,
 }
 
 impl<'a> Signature<'a> {
@@ -55,13 +64,18 @@ impl<'a> Signature<'a> {
         if (now.as_second() - signed.as_second()).abs() > SKEW_SECONDS {
             return Err(Refusal::Skewed);
         }
+        if self.expected(request, secret, stamp)? == self.signature { Ok(()) } else { Err(Refusal::WrongSignature) }
+    }
+
+    /// The signature this request should have.
+    fn expected(&self, request: &Request, secret: &str, stamp: &str) -> Result<String, Refusal> {
         let canonical = self.canonical(request)?;
         let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);
         let digest = hex(&Sha256::digest(canonical.as_bytes()));
         let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}");
         let key = mac(format!("AWS4{secret}").as_bytes(), self.date);
         let key = mac(&mac(&mac(&key, self.region), self.service), "aws4_request");
-        if hex(&mac(&key, &to_sign)) == self.signature { Ok(()) } else { Err(Refusal::WrongSignature) }
+        Ok(hex(&mac(&key, &to_sign)))
     }
 
     fn canonical(&self, request: &Request) -> Result<String, Refusal> {
@@ -105,6 +119,33 @@ impl<'a> Signature<'a> {
             }
         }
         Ok(text)
+    }
+}
+
+/// Signs a request whose host header is set: adds the headers that a signature needs, and it.
+pub(crate) fn sign(request: &mut Request, key: &Key<'_>, service: &str, region: &str, now: Timestamp) {
+    let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let digest = hex(&Sha256::digest(&request.body));
+    let mut put = |name: &'static str, value: &str| {
+        // None of these holds anything but visible ASCII.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            request.headers.insert(name, value);
+        }
+    };
+    put("x-amz-date", &stamp);
+    put("x-amz-content-sha256", &digest);
+    let mut headers = "host;x-amz-content-sha256;x-amz-date".to_owned();
+    if let Some(token) = key.token {
+        put("x-amz-security-token", token);
+        headers.push_str(";x-amz-security-token");
+    }
+    let date = stamp.get(..8).unwrap_or_default();
+    let unsigned = Signature { access_key: key.access_key, date, region, service, headers: &headers, signature: "" };
+    let signature = unsigned.expected(request, key.secret, &stamp).unwrap_or_default();
+    let scope = format!("{}/{date}/{region}/{service}/aws4_request", key.access_key);
+    let header = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={headers}, Signature={signature}");
+    if let Ok(value) = HeaderValue::from_str(&header) {
+        request.headers.insert("authorization", value);
     }
 }
 

@@ -166,7 +166,7 @@ pub(super) fn names(service: Option<&str>) -> Vec<&'static str> {
     names
 }
 
-/// Fills in what is not written and settles the times.
+/// Fills in what is not written and settles the times. What is written as null is left out.
 pub(super) fn complete(
     kind: &Kind,
     resource: &mut Map<String, Value>,
@@ -189,5 +189,6 @@ pub(super) fn complete(
             resource.insert((*member).to_owned(), Value::from(fill(usual)));
         }
     }
+    resource.retain(|_, value| !value.is_null());
     moment::settle_members(resource, now, kind.form);
 }

@@ -162,7 +162,8 @@ pub struct Bucket {
     pub logging: Option<Value>,
     /// The document as text.
     pub policy: Option<String>,
-    /// `{Rules: [{ApplyServerSideEncryptionByDefault: {SSEAlgorithm, KMSMasterKeyID}}]}`
+    /// `{Rules: [{ApplyServerSideEncryptionByDefault: {SSEAlgorithm, KMSMasterKeyID}}]}`; none: as every bucket has it
+    /// since 2023, null: none at all, as before.
     pub encryption: Option<Value>,
     /// `{Rules: [...]}`
     pub lifecycle: Option<Value>,

@@ -288,14 +288,16 @@ impl Faults {
     }
 }
 
-/// The same for every attempt at the same request, in every run. Rules that are about permissions do not look at what
-/// is asked for.
+/// The same for every attempt at the same request, in every run. A permission is one of an operation whatever is asked
+/// for, and a service control policy strikes all that a rule is about in a region alike.
 fn identity(seed: u64, rule: usize, kind: Kind, target: &Target<'_>) -> u64 {
     let mut hash = Fnv::new(seed);
     hash.add(&rule.to_string());
     match kind {
         Kind::AccountClosed => hash.add(target.account),
-        Kind::Denied | Kind::ScpDenied => {
+        // Such policies are about regions more than about anything else.
+        Kind::ScpDenied => [target.account, target.region].iter().for_each(|part| hash.add(part)),
+        Kind::Denied => {
             [target.account, target.region, target.service, target.operation].iter().for_each(|part| hash.add(part));
         }
         _ => {

@@ -7,7 +7,8 @@
 //! by its rate; those refused count, for the caller chose to make them. *CPU*: all calls by what one costs the caller,
 //! over its cores.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -73,20 +74,24 @@ const FOLLOWS: &[(&str, &str)] = &[
     ("organizations:ListAccountsForParent", "organizations:ListRoots"),
 ];
 
-/// A list, as far as its pages follow one another.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Asked {
-    account: String,
-    region: String,
-    call: String,
-    resource: String,
+/// All calls of one operation in one account and region.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Group<'a> {
+    account: &'a str,
+    region: &'a str,
+    /// `service:Operation`
+    call: &'a str,
 }
 
-/// What is known of the calls of one kind in one account and region.
+/// A journal, as far as calls follow one another.
 #[derive(Default)]
-struct Group {
-    /// Most pages of one list.
-    pages: u32,
+struct Calls<'a> {
+    /// Most pages of one list among the calls.
+    pages: HashMap<Group<'a>, u32>,
+    /// By account and operation, one of the groups.
+    anywhere: HashMap<(&'a str, &'a str), Group<'a>>,
+    /// By account, the AssumeRole that entered it first.
+    entered: HashMap<&'a str, Group<'a>>,
 }
 
 impl Journal {
@@ -136,73 +141,71 @@ fn bound(entries: &[Entry], terms: &Terms) -> Bound {
     }
 }
 
-type Groups = HashMap<(String, String, String), Group>;
-
 /// The longest chain, from its first call to its last, with the pages of each, and the account it is in.
 fn longest(entries: &[Entry]) -> (Vec<(String, u32)>, String) {
-    let mut pages: HashMap<Asked, std::collections::HashSet<&str>> = HashMap::new();
-    let mut entered: HashMap<&str, (&str, &str)> = HashMap::new();
-    for entry in entries {
-        if let Some(account) = &entry.enters {
-            entered.entry(account).or_insert((&entry.account, &entry.region));
+    let names: HashMap<(&str, &str), String> = entries
+        .iter()
+        .map(|entry| (entry.service.as_str(), entry.operation.as_str()))
+        .collect::<HashSet<_>>()
+        .into_iter()
+        .map(|(service, operation)| ((service, operation), format!("{service}:{operation}")))
+        .collect();
+    let calls = Calls::of(entries, &names);
+    let depth = |group: &Group<'_>| calls.chain(*group).iter().map(|(_, pages)| pages).sum::<u32>();
+    let deepest = calls.pages.keys().max_by_key(|group| (depth(group), Reverse(**group)));
+    let Some(group) = deepest else { return Default::default() };
+    let chain = calls.chain(*group).into_iter().map(|(group, pages)| (group.call.to_owned(), pages)).collect();
+    (chain, group.account.to_owned())
+}
+
+impl<'a> Calls<'a> {
+    fn of(entries: &'a [Entry], names: &'a HashMap<(&str, &str), String>) -> Self {
+        let mut calls = Self::default();
+        let mut lists: HashMap<(Group<'a>, &str), HashSet<&str>> = HashMap::new();
+        for entry in entries {
+            let Some(call) = names.get(&(entry.service.as_str(), entry.operation.as_str())) else { continue };
+            let group = Group { account: &entry.account, region: &entry.region, call };
+            if let Some(account) = &entry.enters {
+                calls.entered.entry(account).or_insert(group);
+            }
+            let first = calls.anywhere.entry((group.account, group.call)).or_insert(group);
+            *first = (*first).min(group);
+            lists.entry((group, &entry.resource)).or_default().insert(&entry.page);
         }
-        let asked = Asked {
-            account: entry.account.clone(),
-            region: entry.region.clone(),
-            call: format!("{}:{}", entry.service, entry.operation),
-            resource: entry.resource.clone(),
-        };
-        pages.entry(asked).or_default().insert(&entry.page);
+        for ((group, _), tokens) in lists {
+            let pages = calls.pages.entry(group).or_default();
+            *pages = (*pages).max(u32::try_from(tokens.len()).unwrap_or(u32::MAX));
+        }
+        calls
     }
-    let mut groups = Groups::new();
-    for (asked, tokens) in pages {
-        let group = groups.entry((asked.account, asked.region, asked.call)).or_default();
-        group.pages = group.pages.max(tokens.len() as u32);
-    }
-    let of = |key: &(String, String, String)| {
-        let mut chain = vec![(key.2.clone(), groups[key].pages)];
-        let mut before = parent(key, &groups, &entered);
-        while let Some(key) = before {
-            chain.push((key.2.clone(), 1));
-            before = parent(&key, &groups, &entered);
+
+    /// What had to come before the last of the calls, and they themselves. Of what comes before, one page is enough.
+    fn chain(&self, last: Group<'a>) -> Vec<(Group<'a>, u32)> {
+        let mut chain = vec![(last, self.pages.get(&last).copied().unwrap_or(0))];
+        let mut before = self.parent(last);
+        while let Some(group) = before {
+            chain.push((group, 1));
+            before = self.parent(group);
         }
         chain.reverse();
         chain
-    };
-    let depth = |chain: &Vec<(String, u32)>| chain.iter().map(|(_, pages)| pages).sum::<u32>();
-    let chains = groups.keys().map(|key| (of(key), key.0.clone()));
-    chains.max_by_key(|(chain, account)| (depth(chain), std::cmp::Reverse(account.clone()))).unwrap_or_default()
-}
-
-/// The call that had to be answered before one of these could be made, if the journal has it.
-fn parent(
-    (account, region, call): &(String, String, String),
-    groups: &Groups,
-    entered: &HashMap<&str, (&str, &str)>,
-) -> Option<(String, String, String)> {
-    let there = |account: &str, region: &str, call: &str| {
-        let key = (account.to_owned(), region.to_owned(), call.to_owned());
-        groups.contains_key(&key).then_some(key)
-    };
-    let anywhere = |account: &str, wanted: &str| {
-        groups.keys().filter(|(of, _, call)| of == account && call == wanted).min().cloned()
-    };
-    if let Some((_, list)) = FOLLOWS.iter().find(|(follows, _)| follows == call) {
-        return there(account, region, list).or_else(|| anywhere(account, list));
     }
-    match call.as_str() {
-        "sts:GetCallerIdentity" => None,
-        "organizations:DescribeOrganization" | "organizations:ListRoots" | "organizations:ListAccounts" => None,
-        "sts:AssumeRole" => anywhere(account, "organizations:ListAccounts"),
-        "ec2:DescribeRegions" => enter(account, entered, groups),
-        _ => anywhere(account, "ec2:DescribeRegions").or_else(|| enter(account, entered, groups)),
-    }
-}
 
-fn enter(account: &str, entered: &HashMap<&str, (&str, &str)>, groups: &Groups) -> Option<(String, String, String)> {
-    let (from, region) = entered.get(account)?;
-    let key = ((*from).to_owned(), (*region).to_owned(), "sts:AssumeRole".to_owned());
-    groups.contains_key(&key).then_some(key)
+    /// The call that had to be answered before one of these could be made, if the journal has it.
+    fn parent(&self, group: Group<'a>) -> Option<Group<'a>> {
+        let anywhere = |call: &'static str| self.anywhere.get(&(group.account, call)).copied();
+        if let Some((_, list)) = FOLLOWS.iter().find(|(follows, _)| *follows == group.call) {
+            let there = Group { call: list, ..group };
+            return if self.pages.contains_key(&there) { Some(there) } else { anywhere(list) };
+        }
+        match group.call {
+            "sts:GetCallerIdentity" | "organizations:DescribeOrganization" | "organizations:ListRoots" => None,
+            "organizations:ListAccounts" => None,
+            "sts:AssumeRole" => anywhere("organizations:ListAccounts"),
+            "ec2:DescribeRegions" => self.entered.get(group.account).copied(),
+            _ => anywhere("ec2:DescribeRegions").or_else(|| self.entered.get(group.account).copied()),
+        }
+    }
 }
 
 /// The bucket that takes longest, the calls in it, and the seconds they take.
@@ -230,5 +233,50 @@ impl fmt::Display for Bound {
         writeln!(f, "  rates      {:8.2} s  {} calls: {}", self.rate_seconds, self.bucket_calls, self.bucket)?;
         writeln!(f, "  cpu        {:8.2} s  {} calls", self.cpu_seconds, self.calls)?;
         write!(f, "taken        {:8.2} s", self.taken_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::published;
+
+    fn entry(account: &str, call: &str, page: &str, enters: Option<&str>) -> Entry {
+        let (service, operation) = call.split_once(':').unwrap();
+        Entry {
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            account: account.to_owned(),
+            region: "us-east-1".to_owned(),
+            page: page.to_owned(),
+            enters: enters.map(str::to_owned),
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn the_largest_term_binds() {
+        let mut entries = vec![
+            entry("1", "organizations:ListAccounts", "", None),
+            entry("1", "sts:AssumeRole", "", Some("2")),
+            entry("2", "ec2:DescribeRegions", "", None),
+            entry("2", "sagemaker:ListEndpoints", "", None),
+            entry("2", "sagemaker:ListEndpoints", "a", None),
+            entry("2", "sagemaker:DescribeEndpoint", "", None),
+            // The same again, after a failure.
+            entry("2", "sagemaker:DescribeEndpoint", "", None),
+        ];
+        let terms = Terms {
+            latency: Duration::from_millis(100),
+            limits: published(),
+            cpu_per_call: Duration::from_millis(1),
+            cores: 2,
+        };
+        let bound = Bound::of(&entries, &terms);
+        assert_eq!((bound.binds, bound.depth), ("depth", 5));
+        assert_eq!(bound.chain.last().map(String::as_str), Some("in 2"));
+        entries.extend((0..22).map(|_| entry("2", "cloudtrail:LookupEvents", "", None)));
+        let bound = Bound::of(&entries, &terms);
+        assert_eq!((bound.binds, bound.seconds), ("rates", 10.0));
     }
 }

@@ -20,7 +20,7 @@ use crate::faults::Kind;
 const SHARDS: usize = 16;
 
 /// One request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// In the order of arrival.
     pub sequence: u64,

@@ -18,12 +18,16 @@ use tokio::time::Sleep;
 /// Pieces a body trickles in.
 const PIECES: usize = 20;
 
+/// A reset takes what was not read yet with it, so the reader is given time for the half.
+const BEFORE_RESET: Duration = Duration::from_millis(20);
+
 pub(super) enum Body {
     Whole(Bytes),
-    /// Half of it, then an error where the promised rest should be.
+    /// Half of it, then, when that is on its way, an error where the promised rest should be.
     Cut {
         half: Option<Bytes>,
         promised: u64,
+        then: Pin<Box<Sleep>>,
     },
     /// A piece at a time.
     Trickle {
@@ -41,7 +45,8 @@ impl Body {
 
     pub(super) fn cut(body: Bytes) -> Self {
         let promised = body.len().max(1) as u64;
-        Self::Cut { half: Some(body.slice(..body.len() / 2)), promised }
+        let then = Box::pin(tokio::time::sleep(BEFORE_RESET));
+        Self::Cut { half: Some(body.slice(..body.len() / 2)), promised, then }
     }
 
     pub(super) fn trickle(rest: Bytes, over: Duration) -> Self {
@@ -62,9 +67,9 @@ impl hyper::body::Body for Body {
         match &mut *self {
             Self::Whole(body) if body.is_empty() => Poll::Ready(None),
             Self::Whole(body) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(body))))),
-            Self::Cut { half, .. } => match half.take().filter(|half| !half.is_empty()) {
+            Self::Cut { half, then, .. } => match half.take().filter(|half| !half.is_empty()) {
                 Some(half) => Poll::Ready(Some(Ok(Frame::data(half)))),
-                // The half must be on its way before the connection goes.
+                None if then.as_mut().poll(context).is_pending() => Poll::Pending,
                 None => Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::ConnectionReset)))),
             },
             Self::Trickle { rest, .. } if rest.is_empty() => Poll::Ready(None),

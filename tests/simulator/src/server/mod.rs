@@ -50,8 +50,6 @@ pub struct Settings {
     pub ahead: i64,
     /// Threads that answer.
     pub threads: usize,
-    /// Whether the journal names what is asked for, which takes memory.
-    pub details: bool,
 }
 
 impl Default for Settings {
@@ -64,7 +62,6 @@ impl Default for Settings {
             longest_session: None,
             ahead: 0,
             threads: 2,
-            details: true,
         }
     }
 }

@@ -50,7 +50,7 @@ struct Known<'a> {
 
 impl State {
     pub(super) fn process(&self, sequence: u64, request: &Request) -> Processed {
-        let mut entry = blank();
+        let mut entry = Entry::default();
         let id = format!("{sequence:08x}-0000-4000-8000-000000000000");
         let mut strike = None;
         let (protocol, service, operation, outcome) = match self.known(request, &mut entry) {
@@ -100,12 +100,14 @@ impl State {
         }
         let now = self.world.now();
         signature.verify(request, &session.secret, now).map_err(refused)?;
-        let mut asked = wire::read(service, protocol, request).map_err(|error| (protocol, error))?;
+        let mut asked = wire::read(service, protocol, request).map_err(|error| {
+            // All that tells what was asked for.
+            request.path.clone_into(&mut entry.resource);
+            (protocol, error)
+        })?;
         asked.operation.clone_into(&mut entry.operation);
-        if self.settings.details {
-            pages::token(&asked.input).clone_into(&mut entry.page);
-            entry.resource = resource(&asked.input);
-        }
+        pages::token(&asked.input).clone_into(&mut entry.page);
+        entry.resource = resource(&asked.input);
         if asked.service == "sts" && asked.operation == "AssumeRole" {
             let arn = asked.input.get("RoleArn").and_then(Value::as_str).unwrap_or_default();
             entry.enters = sts::account_of(arn).map(str::to_owned);
@@ -159,7 +161,8 @@ impl State {
         if let Some(denial) = access::denied(inside, session, &call) {
             return Err(denial.error(protocol, &call));
         }
-        if kind == Some(Kind::Vanished) {
+        // Roles and organizations do not come and go within a sweep.
+        if kind == Some(Kind::Vanished) && !matches!(call.service, "sts" | "organizations") {
             return vanished(&mut call);
         }
         let mut outcome = services::answer(&call);
@@ -170,27 +173,6 @@ impl State {
             }
         }
         outcome
-    }
-}
-
-/// The entry of a request nothing is known of yet.
-fn blank() -> Entry {
-    Entry {
-        sequence: 0,
-        arrived: 0,
-        answered: 0,
-        connection: 0,
-        service: String::new(),
-        operation: String::new(),
-        account: String::new(),
-        region: String::new(),
-        enters: None,
-        status: 0,
-        error: None,
-        fault: None,
-        resource: String::new(),
-        page: String::new(),
-        bytes: 0,
     }
 }
 
@@ -233,7 +215,9 @@ fn refused(kind: Kind, protocol: Protocol, call: &Call<'_>) -> Option<AwsError> 
         Kind::ExpiredSession => Refusal::Expired.error(protocol),
         Kind::RevokedSession if deniable => Denial::Revoked.error(protocol, call),
         Kind::Denied if deniable => Denial::IdentityPolicy.error(protocol, call),
-        Kind::ScpDenied if deniable => Denial::ServiceControlPolicy.error(protocol, call),
+        Kind::ScpDenied if deniable && !access::global(call.service) => {
+            Denial::ServiceControlPolicy.error(protocol, call)
+        }
         Kind::AccountClosed if call.operation == "AssumeRole" => Denial::IdentityPolicy.error(protocol, call),
         Kind::AccountClosed => Refusal::Closed.error(protocol),
         Kind::SkewRefused => Refusal::Skewed.error(protocol),
@@ -295,7 +279,7 @@ fn malformed(body: &Bytes, pick: u64) -> Bytes {
     const PAGE: &[u8] = b"<html><head><title>Please wait</title></head><body>Please wait</body></html>";
     const NOISE: &[u8] = b"\x00\xff\xfe{\"<";
     let other = match serde_json::from_slice::<Value>(body) {
-        Ok(Value::Object(mut members)) if pick % 3 == 0 => {
+        Ok(Value::Object(mut members)) if pick.is_multiple_of(3) => {
             let nested = members.values_mut().filter(|value| value.is_array() || value.is_object());
             let changed = nested.map(|value| *value = Value::from("something else")).count();
             (changed > 0).then(|| Bytes::from(Value::Object(members).to_string()))

@@ -34,7 +34,9 @@ const EMPTY: &[(&str, &str)] = &[
     ("DescribeRouteTables", "routeTableSet"),
     ("DescribeSecurityGroups", "securityGroupInfo"),
     ("DescribeVpcEndpoints", "vpcEndpointSet"),
+    ("DescribeVpcEndpointServices", "serviceNameSet"),
     ("DescribeVpcPeeringConnections", "vpcPeeringConnectionSet"),
+    ("DescribeVpnConnections", "vpnConnectionSet"),
 ];
 
 pub(crate) fn answer(call: &Call<'_>) -> Outcome {

@@ -151,6 +151,9 @@ fn setting(call: &Call<'_>, bucket: &Bucket, owner: &str) -> Option<Outcome> {
         }
         "GetBucketEncryption" => match &bucket.encryption {
             None => Ok(Answer::Xml(filled(root(ENCRYPTION), &base_encryption()))),
+            Some(Value::Null) => {
+                told(&None, ENCRYPTION, NO_ENCRYPTION, "The server side encryption configuration was not found")
+            }
             some => told(some, ENCRYPTION, "", ""),
         },
         "GetBucketLifecycleConfiguration" => told(
@@ -200,6 +203,7 @@ fn no_policy() -> AwsError {
 }
 
 const ENCRYPTION: &str = "ServerSideEncryptionConfiguration";
+const NO_ENCRYPTION: &str = "ServerSideEncryptionConfigurationNotFoundError";
 
 /// What every bucket has since 2023
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-encryption-faq.html>).

@@ -38,7 +38,7 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
 
 /// The account a role is in, by its ARN.
 pub(crate) fn account_of(role_arn: &str) -> Option<&str> {
-    role_arn.splitn(6, ':').nth(4).filter(|account| account.len() == 12)
+    role_arn.split(':').nth(4).filter(|account| account.len() == 12)
 }
 
 fn assume_role(call: &Call<'_>) -> Outcome {
