@@ -1,6 +1,7 @@
-//! What a failed call means: every error of the SDK becomes one of the reasons a fact can be unknown.
+//! What a failed call means: every error of the SDK becomes one of the reasons a fact can be unknown, and one of the
+//! ways to go on.
 //!
-//! Answers that mean "there is none" are no failures; the collectors name their codes.
+//! Answers that mean "there is none" are no failures; the collectors name their codes. How often is tried is `call`'s.
 
 use std::error::Error;
 
@@ -13,6 +14,84 @@ use crate::model::observed::Why;
 
 /// Longest message kept of what AWS said.
 const MESSAGE_CHARS: usize = 300;
+
+/// What a failure means for the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was answered, and would be answered the same again.
+    Final,
+    /// AWS asks for fewer requests.
+    Throttled,
+    /// AWS failed; it may not the next time.
+    Faulty,
+    /// The answer was cut off, or no answer of this protocol.
+    Garbled,
+    /// Nothing came back.
+    Silent,
+    /// The credentials are past their time.
+    Expired,
+    /// The credentials are not known here: the region is not enabled, or they were revoked.
+    Unrecognized,
+    /// Nothing was sent: the mistake is here.
+    Unsent,
+}
+
+/// What an error means for the next attempt.
+pub(crate) fn verdict<E>(error: &SdkError<E, HttpResponse>) -> Verdict
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => Verdict::Silent,
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => Verdict::Silent,
+        // A connection that closed before the answer, which the SDK knows as passing and as nothing else.
+        SdkError::DispatchFailure(failure) if failure.as_other().is_some() => Verdict::Silent,
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => Verdict::Unsent,
+        SdkError::ResponseError(response) => {
+            let status = response.raw().status();
+            // A member AWS leaves out it leaves out again.
+            if status.is_success() && is_incomplete(error.source()) {
+                Verdict::Final
+            } else {
+                of_status(status.as_u16())
+            }
+        }
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            let code = service.err().code().map(|code| code.strip_prefix("Client.").unwrap_or(code));
+            match code {
+                Some(code) if EXPIRED.contains(&code) => Verdict::Expired,
+                Some(code) if THROTTLES.contains(&code) => Verdict::Throttled,
+                Some(code) if of_code(code, "") == Some(Why::RegionDisabled) => Verdict::Unrecognized,
+                Some("RequestTimeout" | "RequestTimeoutException") => Verdict::Faulty,
+                _ => of_status(status),
+            }
+        }
+        _ => Verdict::Final,
+    }
+}
+
+fn of_status(status: u16) -> Verdict {
+    match status {
+        200..300 => Verdict::Garbled,
+        429 => Verdict::Throttled,
+        408 | 500 | 502..=504 => Verdict::Faulty,
+        _ => Verdict::Final,
+    }
+}
+
+fn is_incomplete(mut error: Option<&(dyn Error + 'static)>) -> bool {
+    while let Some(cause) = error {
+        if cause.is::<Incomplete>() {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
+}
+
+/// Codes by which services say that a session is past its time.
+const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
 
 /// A failure, reduced to what tells its class.
 #[derive(Clone, Copy, Debug, Default)]
@@ -237,6 +316,21 @@ mod tests {
         for (code, status, message, wanted) in table {
             let failure = Failure { code: *code, status: Some(*status), message };
             assert_eq!(failure.why(), *wanted, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn statuses_tell_whether_to_try_again() {
+        let table = [
+            (200, Verdict::Garbled),
+            (404, Verdict::Final),
+            (429, Verdict::Throttled),
+            (500, Verdict::Faulty),
+            (501, Verdict::Final),
+            (503, Verdict::Faulty),
+        ];
+        for (status, wanted) in table {
+            assert_eq!(of_status(status), wanted, "{status}");
         }
     }
 

@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use aws_smithy_types::date_time::{DateTime, Format};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -26,7 +26,7 @@ use crate::inventory::operations::{OPERATIONS, Operation};
 use crate::model::hash::sha256;
 
 /// The interceptor every client carries.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Guard {
     ledger: Arc<Ledger>,
 }
@@ -58,14 +58,15 @@ impl Intercept for Guard {
         "locard guard"
     }
 
-    /// Once an operation, before a request even exists.
+    /// Before a request even exists.
     fn read_before_serialization(
         &self,
         _context: &BeforeSerializationInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.ledger.count(listed(config)?, Event::Operation);
+        let listed = look_up(config)?;
+        config.interceptor_state().store_put(Listed(listed));
         Ok(())
     }
 
@@ -90,7 +91,7 @@ impl Intercept for Guard {
         Ok(())
     }
 
-    /// Once a request, retries included; the last place from which it can be held back.
+    /// The last place from which a request can be held back.
     fn read_before_transmit(
         &self,
         _context: &BeforeTransmitInterceptorContextRef<'_>,
@@ -148,8 +149,20 @@ impl Intercept for Guard {
     }
 }
 
-/// The operation at hand, if it is on the allow-list.
+/// The operation at hand, once it was found on the allow-list.
+#[derive(Clone, Copy, Debug)]
+struct Listed(&'static Operation);
+
+impl Storable for Listed {
+    type Storer = StoreReplace<Self>;
+}
+
+/// The operation at hand; an error if it is not on the allow-list.
 fn listed(config: &ConfigBag) -> Result<&'static Operation, Refused> {
+    config.load::<Listed>().map_or_else(|| look_up(config), |listed| Ok(listed.0))
+}
+
+fn look_up(config: &ConfigBag) -> Result<&'static Operation, Refused> {
     let (service, operation) =
         config.load::<Metadata>().map_or(("an unnamed service", "unnamed"), |data| (data.service(), data.name()));
     let word = service_word(service);

@@ -27,7 +27,7 @@ struct Counts {
 /// What the ledger counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
-    /// An operation began.
+    /// An operation began, however many requests it takes.
     Operation,
     /// A request left, retries included.
     Attempt,

@@ -4,12 +4,17 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::aws::call::call;
 use crate::aws::classify::classify;
-use crate::aws::client::{self, Access};
-use crate::aws::session::{Caller, Role};
-use crate::inventory::operations::Session;
+use crate::aws::client::{self, Access, Limits};
+use crate::aws::session::{Caller, Entry, Role};
+use crate::inventory::operations::{self, Session};
 use crate::model::ids::{AccountId, Region};
-use crate::model::observed::Why;
+use crate::model::observed::{Told, Why};
 
 const ACCOUNT: &str = "111111111111";
 
@@ -34,16 +39,26 @@ impl Server {
         Self { url, asked }
     }
 
+    fn assumed(&self) -> usize {
+        self.asked().iter().filter(|text| text.contains("Action=AssumeRole")).count()
+    }
+
     fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("no poison").clone()
     }
 
-    fn access(&self, attempts: u32) -> (Caller, Access) {
-        let mut caller = Caller::made_up(self.url.clone(), ACCOUNT);
-        caller.common.limits.attempts = attempts;
-        let access = caller.access(&Region::new("us-east-1"));
-        (caller, access)
+    /// What clients are made from, to ask once.
+    fn access(&self) -> Access {
+        self.caller(Limits::default()).own_entry().access(Session::Evidence, &region())
     }
+
+    fn caller(&self, limits: Limits) -> Arc<Caller> {
+        Arc::new(Caller::made_up(self.url.clone(), ACCOUNT, limits))
+    }
+}
+
+fn region() -> Region {
+    Region::new("us-east-1")
 }
 
 fn answer(
@@ -81,6 +96,18 @@ fn answer(
     stream.write_all(&body).ok()
 }
 
+/// One call as collectors make it.
+async fn ask<T, E, F>(entry: &Entry, name: &str, request: impl Fn() -> F) -> Told<T>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    let operation = operations::find(name).expect("a listed operation");
+    let ground = entry.ground(&region());
+    let outcome = call(&ground, Some(entry.door(operation.session)), operation, request).await;
+    outcome.map_err(|failure| failure.unknown(&ground, operation))
+}
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
@@ -88,7 +115,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn what_is_not_on_the_list_never_leaves() {
     let server = Server::start("application/x-amz-json-1.1", |_| (200, b"{}".to_vec()));
-    let (_, access) = server.access(1);
+    let access = server.access();
     let error = run(client::kms(&access).list_keys().send()).expect_err("refused");
     let (why, said) = classify(&error);
     assert_eq!(why, Why::Failed);
@@ -100,7 +127,7 @@ fn what_is_not_on_the_list_never_leaves() {
 fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
     let json = |body: &'static str| {
         let server = Server::start("application/x-amz-json-1.1", move |_| (200, body.as_bytes().to_vec()));
-        let result = run(client::sagemaker(&server.access(5).1).list_endpoints().send());
+        let result = run(client::sagemaker(&server.access()).list_endpoints().send());
         assert_eq!(server.asked().len(), 1, "asking again would not help");
         result.map(|_| ()).map_err(|error| classify(&error))
     };
@@ -111,7 +138,7 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 
     let xml = |body: &'static str| {
         let server = Server::start("application/xml", move |_| (200, body.as_bytes().to_vec()));
-        run(client::s3(&server.access(1).1).list_buckets().send()).map(|_| ()).map_err(|error| classify(&error).0)
+        run(client::s3(&server.access()).list_buckets().send()).map(|_| ()).map_err(|error| classify(&error).0)
     };
     assert_eq!(xml("<ListAllMyBucketsResult><Owner/></ListAllMyBucketsResult>"), Err(Why::Malformed));
     assert_eq!(xml("<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"), Ok(()));
@@ -119,9 +146,7 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 
     let cbor = |body: &'static [u8]| {
         let server = Server::start("application/cbor", move |_| (200, body.to_vec()));
-        run(client::cloudwatch(&server.access(1).1).list_metrics().send())
-            .map(|_| ())
-            .map_err(|error| classify(&error).0)
+        run(client::cloudwatch(&server.access()).list_metrics().send()).map(|_| ()).map_err(|error| classify(&error).0)
     };
     assert_eq!(cbor(b"\xa0"), Err(Why::Malformed));
     assert_eq!(cbor(b"\xa1\x67Metrics\x80"), Ok(()));
@@ -130,7 +155,7 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 #[test]
 fn an_answer_without_a_body_is_not_a_bucket_without_settings() {
     let server = Server::start("application/xml", |_| (200, Vec::new()));
-    let s3 = client::s3(&server.access(1).1);
+    let s3 = client::s3(&server.access());
     run(async {
         let versioning = s3.get_bucket_versioning().bucket("b").send().await;
         assert_eq!(versioning.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
@@ -139,7 +164,7 @@ fn an_answer_without_a_body_is_not_a_bucket_without_settings() {
         let location = s3.get_bucket_location().bucket("b").send().await;
         assert_eq!(location.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
     });
-    let bedrock = client::bedrock(&server.access(1).1);
+    let bedrock = client::bedrock(&server.access());
     let logging = run(bedrock.get_model_invocation_logging_configuration().send());
     assert_eq!(logging.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
 }
@@ -153,8 +178,10 @@ fn calls_attempts_throttles_and_the_clock_are_counted() {
             false => (200, br#"{"agentSummaries": []}"#.to_vec()),
         }
     });
-    let (caller, access) = server.access(2);
-    run(client::bedrockagent(&access).list_agents().send()).expect("the second attempt works");
+    let caller = server.caller(Limits { attempts: 2, ..Limits::default() });
+    let entry = caller.own_entry();
+    let client = client::bedrockagent(&entry.access(Session::Workloads, &region()));
+    run(ask(&entry, "bedrock-agent:ListAgents", || client.list_agents().send())).expect("the second attempt works");
     let calls = caller.common.ledger.calls();
     let count = calls.get("bedrock-agent:ListAgents").expect("counted");
     assert_eq!((count.operations, count.attempts, count.throttled), (1, 2, 1));
@@ -165,7 +192,7 @@ fn calls_attempts_throttles_and_the_clock_are_counted() {
 #[test]
 fn the_digest_of_the_body_is_signed_everywhere() {
     let server = Server::start("text/plain", |_| (400, Vec::new()));
-    let (_, access) = server.access(1);
+    let access = server.access();
     run(async {
         let _ = client::bedrock(&access).get_model_invocation_logging_configuration().send().await;
         let _ = client::ec2(&access).describe_regions().send().await;
@@ -204,36 +231,50 @@ fn sts(account: &'static str, seconds: i64) -> Server {
     })
 }
 
-fn enter(server: &Server, calls: usize) -> Vec<Result<String, (String, Why)>> {
-    let (caller, _) = server.access(1);
+fn entry(server: &Server) -> Entry {
+    let caller = server.caller(Limits { attempts: 1, ..Limits::default() });
     let role = Role {
         name: "audit/Locard".to_owned(),
         external_id: Some("x-1".to_owned()),
         source_identity: None,
         run_id: "r1".to_owned(),
     };
-    let entry = caller.entry(&AccountId::new(ACCOUNT), &role);
+    caller.entry(&AccountId::new(ACCOUNT), &Arc::new(role))
+}
+
+fn enter(server: &Server, calls: usize) -> Vec<Result<String, (String, Why)>> {
+    let entry = entry(server);
     let entered = run(futures_util::future::join_all((0..calls).map(|_| entry.ready(Session::Evidence))));
     entered.into_iter().map(|told| told.map_err(|unknown| (unknown.call, unknown.why))).collect()
 }
 
 #[test]
-fn a_session_is_made_once_and_renewed_with_ten_minutes_left() {
-    let assumed = |server: &Server| server.asked().iter().filter(|text| text.contains("Action=AssumeRole")).count();
-
+fn a_session_is_made_once() {
     let server = sts(ACCOUNT, 3600);
     assert!(enter(&server, 20).iter().all(Result::is_ok));
-    assert_eq!(assumed(&server), 1);
+    assert_eq!(server.assumed(), 1);
     let request = &server.asked()[0];
     for part in
         ["role%2Faudit%2FLocard", "RoleSessionName=locard-r1", "ExternalId=x-1", "DurationSeconds=3600", "Policy="]
     {
         assert!(request.contains(part), "{part} in {request}");
     }
+}
 
-    let server = sts(ACCOUNT, 500);
-    assert!(enter(&server, 3).iter().all(Result::is_ok));
-    assert_eq!(assumed(&server), 3);
+#[test]
+fn a_session_is_renewed_before_it_ends() {
+    let server = sts(ACCOUNT, 2);
+    let entry = entry(&server);
+    run(async {
+        for _ in 0..3 {
+            entry.ready(Session::Evidence).await.expect("entered");
+        }
+        assert_eq!(server.assumed(), 1);
+        // With a quarter of its life left it is not trusted to last for another call.
+        tokio::time::sleep(std::time::Duration::from_millis(1700)).await;
+        entry.ready(Session::Evidence).await.expect("entered again");
+    });
+    assert_eq!(server.assumed(), 2);
 }
 
 #[test]
@@ -249,10 +290,10 @@ fn silence_and_a_closed_port_are_told_apart() {
         (200, Vec::new())
     });
     let asked = |url: &str| {
-        let mut caller = Caller::made_up(url.to_owned(), ACCOUNT);
-        caller.common.limits.read = std::time::Duration::from_millis(100);
-        let access = caller.access(&Region::new("us-east-1"));
-        classify(&run(client::sagemaker(&access).list_models().send()).expect_err("no answer")).0
+        let limits = Limits { read: std::time::Duration::from_millis(100), ..Limits::default() };
+        let entry = Caller::made_up(url.to_owned(), ACCOUNT, limits).own_entry();
+        let client = client::sagemaker(&entry.access(Session::Workloads, &region()));
+        classify(&run(client.list_models().send()).expect_err("no answer")).0
     };
     assert_eq!(asked(&silent.url), Why::TimedOut);
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -10,7 +12,7 @@ use crate::cli::args::Global;
 use crate::cli::exit::{Exit, Refused, visible};
 use crate::cli::out;
 use crate::collect::progress::Progress;
-use crate::collect::runner::{self, CollectError, CollectOutcome, Limits, Options, Sink};
+use crate::collect::runner::{self, Cause, CollectError, CollectOutcome, Limits, Options, Sink, Stop};
 use crate::config::{self, Config};
 use crate::files::{self, Ending, RESULTS, SNAPSHOT, SnapshotError, SnapshotWriter};
 use crate::inventory::Line;
@@ -21,6 +23,7 @@ use crate::model::time::Timestamp;
 
 const ACCESS: &str = "Access";
 const SCOPE: &str = "Scope";
+const PACE: &str = "Pace";
 
 #[derive(Args)]
 pub(super) struct CollectArgs {
@@ -58,6 +61,22 @@ pub(super) struct SweepArgs {
     /// Assess workloads in this region only; default as configured, else every enabled region; repeatable
     #[arg(long = "region", value_name = "REGION", help_heading = SCOPE)]
     regions: Vec<String>,
+    /// Use at most this share of AWS's limits for each account, region and operation, such as 80%: others work there
+    /// too; default as configured, else 50%
+    #[arg(long, value_name = "SHARE", value_parser = config::share, help_heading = PACE)]
+    max_rate: Option<f64>,
+    /// End in time with what there is, such as 2h or 90m; the rest is unknown, and --resume goes on
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PACE)]
+    max_duration: Option<Duration>,
+}
+
+/// As people write it, `2h`, `1h 30m`, `45s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it as `2h`, `1h 30m` or `45s`".to_owned())?;
+    Duration::try_from(span)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "it must be longer than nothing".to_owned())
 }
 
 /// The SDK would find out in the middle of a request, and in its own words.
@@ -74,9 +93,9 @@ pub(super) struct Swept {
     pub snapshot: PathBuf,
     /// SHA-256 of the manifest.
     pub digest: String,
-    /// By Ctrl-C; the snapshot is sealed as incomplete.
+    /// By Ctrl-C or the like; the snapshot is sealed as incomplete.
     pub interrupted: bool,
-    /// Listens for Ctrl-C as long as it lives: a signal once listened for no longer ends the process by itself.
+    /// Listens for signals as long as it lives: one once listened for no longer ends the process by itself.
     _listening: tokio::runtime::Runtime,
 }
 
@@ -104,28 +123,73 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
         .thread_stack_size(8 << 20)
         .build()
         .context("cannot start the threads of the sweep")?;
-    let (outcome, writer) = runtime.block_on(collect(global, options(config, args)?, &dir, args.resume))?;
-    if outcome.entered == 0 && !outcome.interrupted {
+    let options = options(config, args)?;
+    let (stop, sweeping) = (options.stop.clone(), Arc::new(AtomicBool::new(true)));
+    runtime.spawn(end_on_signals(stop, Arc::clone(&sweeping)));
+    let (outcome, writer) = runtime.block_on(collect(global, options, &dir, args.resume))?;
+    if outcome.entered == 0 && outcome.ended_early.is_none() {
         return Err(nobody_let_in(writer, &outcome, args.resume));
     }
     let digest = writer.finish(Ending {
         finished_at: now(),
         clock_skew_seconds: outcome.clock_skew_seconds,
-        complete: !outcome.interrupted,
+        complete: outcome.ended_early.is_none(),
         calls: outcome.calls,
     })?;
-    if outcome.interrupted {
-        out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
-    }
     // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
-    runtime.spawn(end_on_interrupt());
-    Ok(Swept { snapshot: dir, digest, interrupted: outcome.interrupted, _listening: runtime })
+    sweeping.store(false, Ordering::Relaxed);
+    match outcome.ended_early {
+        Some(Cause::Interrupted) => {
+            out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
+        }
+        Some(Cause::Credentials) => {
+            let message = "AWS no longer takes the caller's credentials; the snapshot is sealed as incomplete";
+            let help = "renew them and go on with --resume; `locard evaluate` judges what there is";
+            return Err(Refused::no_result(message, help));
+        }
+        Some(Cause::TimeUp) if outcome.entered == 0 => {
+            return Err(Refused::no_result(
+                "the time was up before any account was read",
+                "allow more with --max-duration",
+            ));
+        }
+        Some(Cause::TimeUp) | None => {}
+    }
+    let interrupted = outcome.ended_early == Some(Cause::Interrupted);
+    Ok(Swept { snapshot: dir, digest, interrupted, _listening: runtime })
 }
 
-#[expect(clippy::exit, reason = "judging runs on in other threads and cannot be told to stop; the code is documented")]
-async fn end_on_interrupt() {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(i32::from(Exit::Interrupted.code()));
+/// The first signal ends the sweep, another one, or one while nothing is swept, the process.
+#[expect(clippy::exit, reason = "what runs on in other threads cannot be told to stop; the code is documented")]
+async fn end_on_signals(stop: Stop, sweeping: Arc<AtomicBool>) {
+    loop {
+        signal().await;
+        if stop.cause() == Some(Cause::Interrupted) || !sweeping.load(Ordering::Relaxed) {
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+        stop.stop(Cause::Interrupted);
+        // Whatever ended it before, whoever signals now does not want to wait.
+        sweeping.store(stop.cause() == Some(Cause::Interrupted), Ordering::Relaxed);
+    }
+}
+
+/// Waits for Ctrl-C, or for what service managers send.
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        if let [Ok(mut interrupt), Ok(mut terminate)] = kinds {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Where no signal can be listened for, it ends the process as it would have anyway.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -236,7 +300,6 @@ fn options(config: &Config, args: &SweepArgs) -> anyhow::Result<Options> {
     Ok(Options {
         profile: args.profile.clone(),
         endpoint_url: args.endpoint_url.clone(),
-        limits: Limits::from(config.timeouts),
         role: args.role.clone().unwrap_or_else(|| config.role.clone()),
         external_id: args.external_id.clone().or_else(|| config.external_id.clone()),
         source_identity: config.source_identity.clone(),
@@ -246,6 +309,8 @@ fn options(config: &Config, args: &SweepArgs) -> anyhow::Result<Options> {
         skip_regions: config.skip_regions.clone(),
         lookback_days: bounded(config.requirements.ai_lookback_days)?,
         max_described_jobs: bounded(config.requirements.max_described_jobs)?,
+        limits: Limits { share: args.max_rate.unwrap_or(config.max_rate), ..Limits::from(config.timeouts) },
+        max_duration: args.max_duration,
         ..Options::default()
     })
 }

@@ -13,7 +13,7 @@ use crate::model::ids::{AccountId, Region};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 
-pub use raw::{ConfigErrors, Problem, parse, role_name, schema};
+pub use raw::{ConfigErrors, Problem, parse, role_name, schema, share};
 
 /// A valid configuration; every field has a default.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Config {
     /// Never read these.
     pub skip_regions: Vec<Region>,
     pub timeouts: Timeouts,
+    /// Share of AWS's limits that a sweep may use, above 0 and at most 1.
+    pub max_rate: f64,
     /// Left out of the score, by name and reason.
     pub exclude_accounts: BTreeMap<AccountId, String>,
     pub requirements: Requirements,
@@ -44,6 +46,7 @@ impl Default for Config {
             regions: Vec::new(),
             skip_regions: Vec::new(),
             timeouts: Timeouts::default(),
+            max_rate: 0.5,
             exclude_accounts: BTreeMap::new(),
             requirements: Requirements::default(),
             exceptions: Vec::new(),

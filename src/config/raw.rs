@@ -103,6 +103,18 @@ pub fn role_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A share written in percent, as a number above 0 and at most 1.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    match percent.filter(|percent| *percent > 0.0 && *percent <= 100.0) {
+        Some(percent) => Ok(percent / 100.0),
+        None => Err(format!("`{text}` is not a share; write it in percent, above 0 % and at most 100 %, such as 50%")),
+    }
+}
+
 // ---- the table ----
 
 /// The keys of one mapping.
@@ -173,6 +185,11 @@ static ROOT: Table = Table {
             "timeouts",
             Shape::Map(&TIMEOUTS),
             "How long a call to AWS may take, in seconds, and how often it is tried.",
+        ),
+        key(
+            "max_rate",
+            Shape::Text(|text| share(text).map(|_| ())),
+            "Share of AWS's limits for each account, region and operation to use at most; default 50%.",
         ),
         key(
             "exclude_accounts",
@@ -633,6 +650,7 @@ fn config(root: &Entries) -> Config {
         regions: root.texts::<Region>("regions"),
         skip_regions: root.texts::<Region>("skip_regions"),
         timeouts: timeouts(&root.map("timeouts")),
+        max_rate: root.text("max_rate").and_then(|text| share(&text).ok()).unwrap_or(default.max_rate),
         exclude_accounts: excluded(root.list("exclude_accounts")),
         requirements: requirements(&root.map("requirements")),
         exceptions: root.list("exceptions").iter().map(|node| exception(&Entries::of(node))).collect(),

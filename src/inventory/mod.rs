@@ -3,6 +3,7 @@
 //! A fact never judges. Fields a call could fail to give are `Told` or `Observed`; `Option` means AWS says none.
 
 pub mod operations;
+pub mod rates;
 
 pub mod bedrock;
 pub mod cloudtrail;

@@ -2,6 +2,7 @@
 //!
 //! It says where evidence would be and what the facts there are; whether that is good enough, checks say.
 
+pub mod done;
 pub mod graph;
 pub mod index;
 pub mod kinds;

@@ -109,6 +109,8 @@ fn what_is_not_a_configuration_is_refused_where_it_breaks() {
         ("external_id: 0123\n", "1:14 `external_id` is a number; it must be text | quote it: \"0123\""),
         ("regions: eu-west-1\n", "1:10 `regions` is text; it must be a list | write [eu-west-1]"),
         ("exclude_accounts: [{account: 111122223333, reason: x}]\n", "1:30 `account`: `111122223333` is not quoted"),
+        ("max_rate: 120%\n", "1:11 `max_rate`: `120%` is not a share"),
+        ("max_rate: half\n", "1:11 `max_rate`: `half` is not a share"),
         ("gate: {min_score: .nan}\n", "1:19 this is not a finite number"),
         (
             "timeouts: {read: 30}\n",
