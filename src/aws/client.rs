@@ -27,6 +27,7 @@ use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
 use crate::aws::stop::Stop;
 use crate::aws::store::Confined;
+use crate::config::Timeouts;
 use crate::model::ids::Region;
 
 /// A sweep walks over hundreds of hosts; connections to those it has left are soon closed.
@@ -51,17 +52,15 @@ pub struct Limits {
     pub share: f64,
 }
 
+impl From<Timeouts> for Limits {
+    fn from(Timeouts { connect, read, attempt, operation, attempts }: Timeouts) -> Self {
+        Self { connect, read, attempt, operation, attempts, requests: requests_at_a_time(), share: 0.5 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            read: Duration::from_secs(15),
-            attempt: Duration::from_secs(20),
-            operation: Duration::from_secs(90),
-            attempts: 5,
-            requests: requests_at_a_time(),
-            share: 0.5,
-        }
+        Self::from(Timeouts::default())
     }
 }
 

@@ -358,7 +358,7 @@ fn options(config: &Config, args: &SweepArgs) -> anyhow::Result<Options> {
         lookback_days: bounded(config.requirements.ai_lookback_days)?,
         max_described_jobs: bounded(config.requirements.max_described_jobs)?,
         shard: args.shard,
-        limits: Limits { share: args.max_rate.unwrap_or(config.max_rate), ..Limits::default() },
+        limits: Limits { share: args.max_rate.unwrap_or(config.max_rate), ..Limits::from(config.timeouts) },
         max_duration: args.max_duration,
         ..Options::default()
     })

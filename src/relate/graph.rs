@@ -16,7 +16,7 @@ use super::index::{Held, Index, Owner, Used};
 use super::kinds::{
     AccountView, BedrockView, CaptureView, DataEventType, EndpointView, InvocationLoggingView, NotebookView,
 };
-use super::kleene::{all, possible};
+use super::kleene::{all, any, possible};
 use super::own::{Seen, UseRole};
 use super::shared::Shared;
 use super::subject::{AccountGraph, Alternative, Carriage, Carrier, MAX_PATHS, Part, Resource, Subject, SubjectKind};
@@ -339,7 +339,7 @@ fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &
         modalities: metrics.clone().map(|m| modalities::of_models(&m.invoked_models)),
         delivery_succeeded: Observed::from_told(delivery.clone().map(|(succeeded, _)| Some(succeeded))),
         delivery_failed: Observed::from_told(delivery.map(|(_, failed)| Some(failed))),
-        data_events: Ok(data_events(index, facts, found, region, &mantle)),
+        data_events: data_events(index, facts, found, region, &mantle),
         denied_by_scp: match &logging {
             Observed::Unknown(unknown) if unknown.why == Why::DeniedByScp => Observed::Known(true),
             Observed::Unknown(unknown) => Observed::Unknown(unknown.clone()),
@@ -475,25 +475,36 @@ fn logging_view(
     }
 }
 
-/// Data event types that what is there can emit; one that may be there counts unless it is recorded anyway.
+/// Data event types that what is there can emit; one that may be there counts unless it is recorded anyway. Unknown where
+/// nothing is known to be there and something may be.
 fn data_events(
     index: &Index<'_>,
     facts: &AccountFacts,
     found: &Found<'_>,
     region: &Region,
     mantle: &Told<bool>,
-) -> Vec<DataEventType> {
-    let listed = |call: &str| facts.listing(call, Some(region)).map(|count| count > 0);
-    [
-        ("AWS::Bedrock::AgentAlias", listed("bedrock-agent:ListAgents")),
-        ("AWS::Bedrock::FlowAlias", listed("bedrock-agent:ListFlows")),
-        ("AWS::Bedrock::Guardrail", listed("bedrock:ListGuardrails")),
-        ("AWS::Bedrock::KnowledgeBase", listed("bedrock-agent:ListKnowledgeBases")),
+) -> Told<Vec<DataEventType>> {
+    if !found.regions.contains(region) {
+        return Ok(Vec::new());
+    }
+    // A list that broke off has shown some all the same.
+    let seen = |kind: WorkloadKind| found.workloads.iter().any(|(at, _, w)| *at == region && w.kind == kind);
+    let there = |kind: WorkloadKind, call: &str| match seen(kind) {
+        true => Ok(true),
+        false => facts.listing(call, Some(region)).map(|count| count > 0),
+    };
+    let types = [
+        ("AWS::Bedrock::AgentAlias", there(WorkloadKind::Agent, "bedrock-agent:ListAgents")),
+        ("AWS::Bedrock::FlowAlias", there(WorkloadKind::Flow, "bedrock-agent:ListFlows")),
+        ("AWS::Bedrock::Guardrail", there(WorkloadKind::Guardrail, "bedrock:ListGuardrails")),
+        ("AWS::Bedrock::KnowledgeBase", there(WorkloadKind::KnowledgeBase, "bedrock-agent:ListKnowledgeBases")),
         ("AWS::BedrockMantle::Project", mantle.clone()),
-    ]
-    .into_iter()
-    .filter(|(_, there)| possible(there) && found.regions.contains(region))
-    .map(|(resource_type, there)| {
+    ];
+    if !any(types.iter().map(|(_, there)| there.clone()))? {
+        return Ok(Vec::new());
+    }
+    let possible = types.into_iter().filter(|(_, there)| possible(there));
+    let events = possible.map(|(resource_type, there)| {
         let events = DataEvents { account: &facts.account, region, resource_type, arns: &[] };
         let recorded = all([events.reads(index), events.writes(index)]);
         let recorded = match there {
@@ -502,8 +513,8 @@ fn data_events(
             Err(_) => recorded,
         };
         DataEventType { resource_type: resource_type.to_owned(), recorded }
-    })
-    .collect()
+    });
+    Ok(events.collect())
 }
 
 fn endpoint(

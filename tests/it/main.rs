@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+#[cfg(feature = "aws")]
+mod binary;
 mod checks;
 mod cli;
 mod config;
 mod estate;
+#[cfg(feature = "aws")]
+mod faults;
 #[cfg(feature = "aws")]
 mod fan_out;
 mod gate;
