@@ -152,6 +152,7 @@ impl Synthetic {
             operations: Vec::new(),
             ai_lookback_days: 365,
             max_described_jobs: 500,
+            shard: None,
         }
     }
 
@@ -163,6 +164,7 @@ impl Synthetic {
             run_id: "synthetic".to_owned(),
             plan_digest: plan.digest(),
             plan,
+            merged: None,
             as_of: Self::as_of(),
             finished_at: Self::as_of(),
             clock_skew_seconds: Some(0),
