@@ -130,6 +130,11 @@ impl Moto {
         &self.folder
     }
 
+    /// Who audits this server.
+    pub(super) fn auditor(&self) -> Auditor {
+        Auditor { url: self.url(), folder: self.folder.clone() }
+    }
+
     /// Runs locard as the auditor.
     pub(super) fn locard(&self, args: &[&str]) -> Ran {
         Ran::from(self.command(args).output().unwrap())
@@ -137,28 +142,16 @@ impl Moto {
 
     /// `locard`, not started yet.
     pub(super) fn command(&self, args: &[&str]) -> Command {
-        let mut command = locard_command(args);
-        command
-            .env("AWS_SHARED_CREDENTIALS_FILE", self.credentials())
-            .env("AWS_CONFIG_FILE", self.folder.join("no-config"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_REGION", "us-east-1");
-        command
+        self.auditor().command(args)
     }
 
     /// `locard audit` into a folder of this name, which must succeed.
     pub(super) fn audit(&self, name: &str, args: &[&str]) -> Audit {
-        let folder = fresh(self.folder.join(name));
-        let url = self.url();
-        let mut all = vec!["audit", "--endpoint-url", &url, "--out", folder.to_str().unwrap()];
-        all.extend(args);
-        let ran = self.locard(&all);
-        assert_eq!(ran.code, 0, "locard audit: {}", ran.stderr);
-        Audit { results: results(&folder), folder, ran }
+        self.auditor().audit(name, args)
     }
 
     fn credentials(&self) -> PathBuf {
-        self.folder.join("auditor.ini")
+        self.auditor().credentials()
     }
 
     fn run_script(&self, name: &str, args: &[&str]) -> String {
@@ -177,6 +170,52 @@ impl Moto {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
+    }
+}
+
+/// Whoever audits the organization behind an endpoint, with the credentials and for the files of one folder.
+pub(super) struct Auditor {
+    pub(super) url: String,
+    pub(super) folder: PathBuf,
+}
+
+impl Auditor {
+    pub(super) fn credentials(&self) -> PathBuf {
+        self.folder.join("auditor.ini")
+    }
+
+    /// `locard`, not started yet.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = locard_command(args);
+        self.equip(&mut command);
+        command
+    }
+
+    /// `locard audit` into a folder of this name, which must succeed.
+    pub(super) fn audit(&self, name: &str, args: &[&str]) -> Audit {
+        let folder = fresh(self.folder.join(name));
+        let mut all = vec!["audit", "--endpoint-url", &self.url, "--out", folder.to_str().unwrap()];
+        all.extend(args);
+        let ran = Ran::from(self.command(&all).output().unwrap());
+        assert_eq!(ran.code, 0, "locard audit: {}", ran.stderr);
+        Audit { results: results(&folder), folder, ran }
+    }
+
+    /// The organization as boto3 reads it, written as an estate.
+    pub(super) fn dump(&self, args: &[&str]) -> String {
+        let mut command = Command::new(python());
+        without_settings(&mut command).arg(script("dump.py")).args(["--endpoint-url", &self.url]).args(args);
+        self.equip(&mut command);
+        succeeded("dump.py", command.output().unwrap())
+    }
+
+    fn equip(&self, command: &mut Command) {
+        command
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.credentials())
+            .env("AWS_CONFIG_FILE", self.folder.join("no-config"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_DEFAULT_REGION", "us-east-1");
     }
 }
 
@@ -274,12 +313,16 @@ fn gather_actions(value: &Value, into: &mut BTreeSet<String>) {
 /// The binary with none of the caller's AWS settings.
 fn locard_command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_locard"));
+    without_settings(&mut command).args(args).stdin(Stdio::null());
+    command
+}
+
+fn without_settings(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") || name.to_string_lossy().starts_with("LOCARD_") {
             command.env_remove(name);
         }
     }
-    command.args(args).stdin(Stdio::null());
     command
 }
 
