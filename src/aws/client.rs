@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::identity::IdentityCache;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::{SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::pool::{Client as PooledClient, ConnectionPool};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -110,6 +111,17 @@ pub(crate) struct Access {
     guard: Guard,
 }
 
+/// AWS's clock as far as an answer has told it. The SDK learns the time too, but anew for each of thousands of clients,
+/// by a request that is refused.
+#[derive(Debug)]
+struct TheirClock(Arc<Ledger>);
+
+impl TimeSource for TheirClock {
+    fn now(&self) -> SystemTime {
+        self.0.on_their_clock(SystemTime::now())
+    }
+}
+
 /// The process's connection pool. Hosts are per service and region, so that accounts share connections. `imitated`: it
 /// is not AWS that answers.
 pub(crate) fn http_client(imitated: bool) -> Result<SharedHttpClient, String> {
@@ -154,7 +166,7 @@ impl Common {
             .retry_config(RetryConfig::disabled())
             .timeout_config(limits.timeouts())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .time_source(aws_smithy_async::time::SystemTimeSource::new())
+            .time_source(TheirClock(ledger.clone()))
             // Answers are small; the read timeout covers a stalled one without false alarms.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .app_name(app_name());

@@ -388,7 +388,7 @@ impl Door {
                 given.access_key_id(),
                 given.secret_access_key(),
                 Some(given.session_token().to_owned()),
-                Some(expiry),
+                Some(caller.common.ledger.on_this_clock(expiry)),
                 "LocardAssumeRole",
             );
             let arn = self.assert_account(caller, &credentials).await?;
