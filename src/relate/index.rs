@@ -346,6 +346,7 @@ impl Index {
 
     /// What follows from facts of several accounts together: where trails, access logs and flow logs land.
     fn derive(&mut self) {
+        self.blame_owners();
         let trails: Vec<(Trail, BTreeSet<AccountId>)> = self
             .trails
             .values()
@@ -369,6 +370,25 @@ impl Index {
         }
         self.derive_access_logs();
         self.derive_flow_logs();
+    }
+
+    /// Of a trail that only members see, the owner in the sweep could have told more: that it did not is why the rest is
+    /// not known.
+    fn blame_owners(&mut self) {
+        for seen in self.trails.values_mut().filter(|seen| seen.fact.shadow) {
+            let trail = &mut seen.fact;
+            let Some(owner) = self.accounts.get(&trail.owner) else { continue };
+            let unknown =
+                owner.trails_listed.clone().err().unwrap_or_else(|| {
+                    Unknown::new("cloudtrail:DescribeTrails", Why::Vanished).in_account(&trail.owner)
+                });
+            if trail.status.as_ref().is_err_and(|told| told.why == Why::Foreign) {
+                trail.status = Err(unknown.clone());
+            }
+            if trail.selectors.as_ref().is_err_and(|told| told.why == Why::Foreign) {
+                trail.selectors = Err(unknown);
+            }
+        }
     }
 
     fn derive_access_logs(&mut self) {
