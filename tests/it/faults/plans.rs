@@ -35,6 +35,8 @@ pub(super) fn alone(kind: Kind) -> Plan {
         Kind::EmptyPageWithToken => vec![Rule { service: None, ..inside }],
         // Within what signatures allow.
         Kind::Skew => vec![Rule { service: None, seconds: Some(-200.0), ..inside }],
+        // Policies deny neither the door nor anything in the management account.
+        Kind::ScpDenied => vec![Rule { account: Some("100000000004|100000000012".to_owned()), ..inside }],
         _ => vec![
             Rule { probability: 0.2, ..inside.clone() },
             Rule { service: Some("sts".to_owned()), account: Some("100000000003|100000000006".to_owned()), ..inside },
@@ -117,6 +119,7 @@ fn rule(kind: Kind) -> Rule {
     let mut rule = Rule::new(kind);
     match kind {
         Kind::Vanished => rule.operation = Some(TELL_GONE.to_owned()),
+        Kind::EmptyObject => rule.operation = Some("List*|Describe*".to_owned()),
         Kind::EmptyPageWithToken | Kind::RepeatToken | Kind::EndlessToken => rule.operation = Some(PAGED.to_owned()),
         Kind::Slow | Kind::Hang => rule.seconds = Some(TOO_LONG * patience()),
         _ => {}
