@@ -15,3 +15,4 @@ pub(crate) mod session;
 pub mod stop;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turns;

@@ -199,7 +199,12 @@ async fn collect(
     dir: &Path,
     resume: bool,
 ) -> anyhow::Result<(CollectOutcome, Arc<SnapshotWriter>)> {
-    let collection = runner::connect(options).await.map_err(explained)?;
+    let stop = options.stop.clone();
+    let Some(connected) = stop.or(runner::connect(options)).await else {
+        let (exit, message) = (Exit::Interrupted, "interrupted before anything was read".to_owned());
+        return Err(Refused { exit, message, help: None }.into());
+    };
+    let collection = connected.map_err(explained)?;
     let plan = collection.plan();
     let writer = Arc::new(match resume {
         true => SnapshotWriter::resume(dir, &plan)?,

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+#[cfg(feature = "aws")]
+mod binary;
 mod checks;
 mod cli;
 mod config;
@@ -13,3 +15,6 @@ mod moto;
 mod report;
 mod score;
 mod snapshot;
+// It sends signals and limits what the process may write.
+#[cfg(all(feature = "aws", unix))]
+mod sweep;
