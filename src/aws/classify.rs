@@ -196,14 +196,18 @@ fn of_code(code: &str, message: &str) -> Option<Why> {
         "OptInRequired" | "SubscriptionRequiredException" => Why::NotSubscribed,
         "UnknownOperationException" | "UnsupportedOperationInRegion" => Why::ServiceAbsent,
         "RequestTimeout" | "RequestTimeoutException" => Why::TimedOut,
-        "NoSuchBucket" => Why::Vanished,
+        "NoSuchBucket" | "TrailNotFoundException" => Why::Vanished,
         _ if code.starts_with("ResourceNotFound") => Why::Vanished,
-        "ValidationException" if contains(message, "could not find") => Why::Vanished,
+        // How SageMaker says it, in other words for each kind of resource.
+        "ValidationException" if NOT_THERE.iter().any(|said| contains(message, said)) => Why::Vanished,
         // How Bedrock answers a list where it does not exist.
         "ValidationException" if contains(message, "unknown operation") => Why::ServiceAbsent,
         _ => return None,
     })
 }
+
+/// What validation errors say of a resource that is not there.
+const NOT_THERE: &[&str] = &["could not find", "not found", "recordnotfound", "does not exist"];
 
 /// Codes by which services ask for fewer requests.
 const THROTTLES: &[&str] = &[
@@ -300,6 +304,8 @@ mod tests {
             (Some("OptInRequired"), 403, "", Why::NotSubscribed),
             (Some("UnknownOperationException"), 400, "", Why::ServiceAbsent),
             (Some("ValidationException"), 400, "Could not find endpoint \"arn\"", Why::Vanished),
+            (Some("ValidationException"), 400, "Requested resource not found.", Why::Vanished),
+            (Some("ValidationException"), 400, "RecordNotFound", Why::Vanished),
             (Some("ValidationException"), 400, "1 validation error detected", Why::Failed),
             (Some("ResourceNotFound"), 400, "", Why::Vanished),
             (Some("NoSuchBucket"), 404, "", Why::Vanished),

@@ -25,7 +25,9 @@ use crate::aws::imitation;
 use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
 use crate::aws::stop::Stop;
+use crate::aws::store::Confined;
 use crate::aws::turns::Turns;
+use crate::config::Timeouts;
 use crate::model::ids::Region;
 
 /// A sweep walks over hundreds of hosts; connections to those it has left are soon closed.
@@ -50,17 +52,15 @@ pub struct Limits {
     pub share: f64,
 }
 
+impl From<Timeouts> for Limits {
+    fn from(Timeouts { connect, read, attempt, operation, attempts }: Timeouts) -> Self {
+        Self { connect, read, attempt, operation, attempts, requests: requests_at_a_time(), share: 0.5 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            read: Duration::from_secs(15),
-            attempt: Duration::from_secs(20),
-            operation: Duration::from_secs(90),
-            attempts: 5,
-            requests: requests_at_a_time(),
-            share: 0.5,
-        }
+        Self::from(Timeouts::default())
     }
 }
 
@@ -227,6 +227,21 @@ clients! {
     ec2 aws_sdk_ec2,
     logs aws_sdk_cloudwatchlogs,
     kms aws_sdk_kms,
+}
+
+/// S3 for the bucket that keeps locard's own runs; what it may do there its interceptor says. Nobody else's turn waits
+/// for it, so that the SDK may try again by itself.
+pub(crate) fn store(access: &Access, confined: Confined) -> aws_sdk_s3::Client {
+    let limits = Limits { attempt: Duration::from_secs(60), operation: Duration::from_secs(180), ..Limits::default() };
+    let timeouts = limits.timeouts().to_builder();
+    let timeouts = timeouts.operation_attempt_timeout(limits.attempt).operation_timeout(limits.operation).build();
+    let config = aws_sdk_s3::config::Builder::from(&access.config)
+        .retry_config(RetryConfig::standard().with_max_attempts(limits.attempts))
+        .timeout_config(timeouts)
+        .interceptor(confined)
+        .force_path_style(access.config.endpoint_url().is_some())
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
 }
 
 /// S3 at an endpoint of its own is addressed by path: a bucket's name in the host would need DNS of its own.

@@ -140,6 +140,11 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
 }
 
 impl Caller {
+    /// The region the caller configured, else the home of the partition.
+    pub(crate) fn region(&self) -> &Region {
+        &self.sts.region
+    }
+
     /// An account entered through the audit role, the caller's own included. Makes no call yet.
     pub(crate) fn entry(self: &Arc<Self>, account: &AccountId, role: &Arc<Role>) -> Entry {
         let door = |session| {

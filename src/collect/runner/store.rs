@@ -18,12 +18,19 @@ const AT_A_TIME: u32 = 4;
 #[derive(Clone)]
 pub(super) struct Store {
     sink: Arc<dyn Sink>,
+    /// What is there stays as it is: only what it reaches and nobody has read is read.
+    pub completes: bool,
     room: Arc<Semaphore>,
 }
 
 impl Store {
     pub(super) fn new(sink: Arc<dyn Sink>) -> Self {
-        Self { sink, room: Arc::new(Semaphore::new(AT_A_TIME as usize)) }
+        Self { sink, completes: false, room: Arc::new(Semaphore::new(AT_A_TIME as usize)) }
+    }
+
+    /// The same for a run that completes another's snapshot.
+    pub(super) fn completing(sink: Arc<dyn Sink>) -> Self {
+        Self { completes: true, ..Self::new(sink) }
     }
 
     /// Whether the file is complete.
@@ -31,14 +38,14 @@ impl Store {
         self.sink.done(file)
     }
 
-    /// The lines of a file that an interrupted run completed; none if there is something in it that may be read this
-    /// time, or if it cannot be read back.
+    /// The lines of a file that an interrupted run completed; none if there is something in it that this run may read,
+    /// or if it cannot be read back.
     pub(super) async fn kept(&self, file: &str) -> Option<Vec<Line>> {
         if !self.has(file) {
             return None;
         }
         match self.read(file).await {
-            Ok(lines) if !lines.iter().any(worth_repeating) => Some(lines),
+            Ok(lines) if self.completes || !lines.iter().any(worth_repeating) => Some(lines),
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!("{file} is collected again: {error}");

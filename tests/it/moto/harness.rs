@@ -12,6 +12,8 @@ use locard::model::ids::{AccountId, Region};
 use locard::results::Results;
 use serde_json::Value;
 
+use crate::binary::{Ran, fresh, locard_command, results};
+
 /// Whether moto checks IAM policies once it is seeded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Iam {
@@ -198,23 +200,6 @@ pub(super) struct RecordedCall {
     pub(super) region: Region,
 }
 
-/// What became of a run of the binary.
-pub(super) struct Ran {
-    pub(super) code: i32,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
 /// A finished audit and its folder.
 pub(super) struct Audit {
     pub(super) ran: Ran,
@@ -226,13 +211,6 @@ impl Audit {
     pub(super) fn read(&self, file: &str) -> String {
         fs::read_to_string(self.folder.join(file)).unwrap()
     }
-}
-
-/// `results.json` of a run.
-pub(super) fn results(folder: &Path) -> Results {
-    let path = folder.join("results.json");
-    let bytes = fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// Runs locard without any AWS to speak to.
@@ -271,18 +249,6 @@ fn gather_actions(value: &Value, into: &mut BTreeSet<String>) {
     }
 }
 
-/// The binary with none of the caller's AWS settings.
-fn locard_command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_locard"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AWS_") || name.to_string_lossy().starts_with("LOCARD_") {
-            command.env_remove(name);
-        }
-    }
-    command.args(args).stdin(Stdio::null());
-    command
-}
-
 fn python() -> String {
     std::env::var("LOCARD_MOTO_PYTHON").unwrap_or_else(|_| {
         panic!(
@@ -302,12 +268,4 @@ fn succeeded(what: &str, output: Output) -> String {
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.is_empty())
-}
-
-/// The same path, with nothing of an earlier test run there: runs are never overwritten.
-pub(super) fn fresh(folder: PathBuf) -> PathBuf {
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
-    }
-    folder
 }

@@ -100,7 +100,11 @@ impl State {
         }
         let now = self.world.now();
         signature.verify(request, &session.secret, now).map_err(refused)?;
-        let mut asked = wire::read(service, protocol, request).map_err(|error| (protocol, error))?;
+        let mut asked = wire::read(service, protocol, request).map_err(|error| {
+            // All that tells what was asked for.
+            request.path.clone_into(&mut entry.resource);
+            (protocol, error)
+        })?;
         asked.operation.clone_into(&mut entry.operation);
         pages::token(&asked.input).clone_into(&mut entry.page);
         entry.resource = resource(&asked.input);

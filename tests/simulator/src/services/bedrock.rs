@@ -18,6 +18,8 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/evaluation-jobs", "ListEvaluationJobs"),
     ("GET", "/evaluation-jobs/{jobIdentifier}", "GetEvaluationJob"),
     ("GET", "/guardrails", "ListGuardrails"),
+    ("POST", "/listTagsForResource", "ListTagsForResource"),
+    ("GET", "/custom-models", "ListCustomModels"),
     ("GET", "/guardrails/{guardrailIdentifier}", "GetGuardrail"),
 ];
 

@@ -75,6 +75,10 @@ pub(crate) fn service(signed_for: &str, request: &Request) -> Option<(&'static s
         "logs" => ("logs", Protocol::Json),
         "kms" => ("kms", Protocol::Json),
         "monitoring" if request.headers.contains_key("x-amz-target") => ("cloudwatch", Protocol::Json),
+        // What it spoke before, and older clients still do.
+        "monitoring" if request.header("content-type").is_some_and(|kind| kind.contains("form-urlencoded")) => {
+            ("cloudwatch", Protocol::Query)
+        }
         "monitoring" => ("cloudwatch", Protocol::Cbor),
         _ => return None,
     })
@@ -98,6 +102,7 @@ pub(crate) fn write(protocol: Protocol, service: &str, operation: &str, id: &str
         Ok(Answer::Bytes { status, headers, body }) => Reply { status, headers, body },
         Ok(Answer::Json(value)) => match protocol {
             Protocol::Cbor => cbor::write(&value),
+            Protocol::Query => query::write(operation, id, query::element(&value)),
             _ => json(200, protocol, &value),
         },
         Ok(Answer::Xml(element)) => match protocol {

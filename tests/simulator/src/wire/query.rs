@@ -1,4 +1,4 @@
-//! The query protocols of STS and EC2: the input is a form, the output XML.
+//! The query protocols of STS, CloudWatch and EC2: the input is a form, the output XML.
 //!
 //! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>,
 //! <https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html>
@@ -60,6 +60,23 @@ fn put(at: &mut Value, parts: &[&str], text: String) -> Result<(), AwsError> {
         }
     };
     next.map_or(Ok(()), |next| put(next, rest, text))
+}
+
+/// Members as elements: lists are of `member` elements.
+pub(super) fn element(value: &Value) -> Element {
+    named("", value)
+}
+
+fn named(name: &str, value: &Value) -> Element {
+    match value {
+        Value::Object(members) => {
+            Element::new(name.to_owned()).children(members.iter().map(|(name, value)| named(name, value)))
+        }
+        Value::Array(items) => Element::new(name.to_owned()).children(items.iter().map(|item| named("member", item))),
+        Value::String(text) => Element::text(name.to_owned(), text.as_str()),
+        Value::Null => Element::new(name.to_owned()),
+        other => Element::text(name.to_owned(), other.to_string()),
+    }
 }
 
 /// The members, in the result element of the operation.
