@@ -29,10 +29,12 @@ fi
 step "format"
 cargo fmt --check
 step "lints"
-cargo clippy --locked --all-targets -- -D warnings
+cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo clippy --locked --all-targets --no-default-features -- -D warnings
 step "tests without the AWS SDK"
 cargo test --locked --no-default-features --lib --test it
+step "tests of the simulated organization"
+cargo test --locked -p locard-simulator
 step "demo"
 examples/demo.sh
 step "tests"

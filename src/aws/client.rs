@@ -20,13 +20,14 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use tokio::sync::Semaphore;
 
 use crate::aws::breaker::Breaker;
 use crate::aws::imitation;
 use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
 use crate::aws::stop::Stop;
+use crate::aws::store::Confined;
+use crate::aws::turns::Turns;
 use crate::config::Timeouts;
 use crate::model::ids::Region;
 
@@ -46,7 +47,7 @@ pub struct Limits {
     pub operation: Duration,
     /// Requests an operation may cost, the first included.
     pub attempts: u32,
-    /// Requests under way at a time in the whole process.
+    /// Requests under way at a time in the whole process, at most.
     pub requests: usize,
     /// Share of AWS's limits a sweep may use, above 0 and at most 1: others work in the same accounts.
     pub share: f64,
@@ -84,14 +85,14 @@ pub(crate) struct Common {
     pub ledger: Arc<Ledger>,
     /// Ends the run early.
     pub stop: Stop,
-    /// Requests under way at a time; closed when the run is to end.
-    pub turns: Semaphore,
+    /// Requests under way at a time; no more when the run is to end.
+    pub turns: Turns,
     /// What all clients are made from, less region and credentials.
     base: SdkConfig,
     guard: Guard,
     breakers: Mutex<BTreeMap<(&'static str, Region), Breaker>>,
     began: Instant,
-    /// Milliseconds from `began` to the last answer of anyone.
+    /// Microseconds from `began` to the last answer of anyone.
     answered: AtomicU64,
 }
 
@@ -174,7 +175,7 @@ impl Common {
         builder.set_use_fips(endpoints.use_fips);
         builder.set_use_dual_stack(endpoints.use_dual_stack);
         Self {
-            turns: Semaphore::new(limits.requests.max(1)),
+            turns: Turns::new(limits.requests),
             base: builder.build(),
             guard: Guard::new(ledger.clone()),
             breakers: Mutex::default(),
@@ -188,13 +189,13 @@ impl Common {
 
     /// Notes that somebody answered.
     pub(crate) fn note_answer(&self) {
-        let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.answered.store(elapsed, Ordering::Relaxed);
     }
 
     /// Whether anybody answered since; if not, it may be the network that is down and not the one who was asked.
     pub(crate) fn answered_since(&self, then: Instant) -> bool {
-        self.began + Duration::from_millis(self.answered.load(Ordering::Relaxed)) > then
+        self.began + Duration::from_micros(self.answered.load(Ordering::Relaxed)) > then
     }
 
     pub(crate) fn with_breaker<T>(
@@ -238,6 +239,21 @@ clients! {
     ec2 aws_sdk_ec2,
     logs aws_sdk_cloudwatchlogs,
     kms aws_sdk_kms,
+}
+
+/// S3 for the bucket that keeps locard's own runs; what it may do there its interceptor says. Nobody else's turn waits
+/// for it, so that the SDK may try again by itself.
+pub(crate) fn store(access: &Access, confined: Confined) -> aws_sdk_s3::Client {
+    let limits = Limits { attempt: Duration::from_secs(60), operation: Duration::from_secs(180), ..Limits::default() };
+    let timeouts = limits.timeouts().to_builder();
+    let timeouts = timeouts.operation_attempt_timeout(limits.attempt).operation_timeout(limits.operation).build();
+    let config = aws_sdk_s3::config::Builder::from(&access.config)
+        .retry_config(RetryConfig::standard().with_max_attempts(limits.attempts))
+        .timeout_config(timeouts)
+        .interceptor(confined)
+        .force_path_style(access.config.endpoint_url().is_some())
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
 }
 
 /// S3 at an endpoint of its own is addressed by path: a bucket's name in the host would need DNS of its own.

@@ -13,5 +13,7 @@ pub mod ledger;
 mod pace;
 pub(crate) mod session;
 pub mod stop;
+pub mod store;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turns;

@@ -15,6 +15,7 @@ use crate::aws::session::Caller;
 use crate::inventory::organizations::{Account, Organization, OrganizationId};
 use crate::model::ids::AccountId;
 use crate::model::observed::{Observed, Told, Unknown, Why};
+use crate::model::shard::Shard;
 
 use super::listing::{ALL, Page, malformed, pages, required_text, text};
 use super::progress::Progress;
@@ -39,6 +40,8 @@ pub(crate) struct Selection {
     pub accounts: Vec<AccountId>,
     /// Ids (`ou-...`, `r-...`) or paths of names, `Root/Workloads` or `Workloads`; what is below a unit is in it.
     pub organizational_units: Vec<String>,
+    /// Of these and all others only the accounts of this shard are entered.
+    pub shard: Option<Shard>,
 }
 
 /// An account that may be entered.
@@ -61,15 +64,19 @@ pub(crate) struct Kind {
 /// walking the tree of units longer: what needs neither must not wait.
 pub(crate) struct Feed {
     kind: Option<oneshot::Sender<Kind>>,
+    shard: Option<Shard>,
     accounts: mpsc::UnboundedSender<Chosen>,
     progress: Arc<Progress>,
 }
 
 impl Feed {
-    pub(crate) fn new(progress: Arc<Progress>) -> (Self, oneshot::Receiver<Kind>, mpsc::UnboundedReceiver<Chosen>) {
+    pub(crate) fn new(
+        progress: Arc<Progress>,
+        shard: Option<Shard>,
+    ) -> (Self, oneshot::Receiver<Kind>, mpsc::UnboundedReceiver<Chosen>) {
         let (kind, known) = oneshot::channel();
         let (accounts, found) = mpsc::unbounded_channel();
-        (Self { kind: Some(kind), accounts, progress }, known, found)
+        (Self { kind: Some(kind), shard, accounts, progress }, known, found)
     }
 
     fn begin(&mut self, kind: Kind) {
@@ -81,7 +88,8 @@ impl Feed {
 
     fn give(&self, id: AccountId, state: Option<&str>, selected: bool) {
         // Accounts that AWS calls active, and those of which it says nothing.
-        if state.is_none_or(|state| state == "ACTIVE") {
+        let active = state.is_none_or(|state| state == "ACTIVE");
+        if active && self.shard.is_none_or(|shard| shard.holds(&id)) {
             let _ = self.accounts.send(Chosen { id, selected });
             self.progress.announce(1);
         }
@@ -265,6 +273,10 @@ fn alone(
     listed: Told<()>,
     mut feed: Feed,
 ) -> Result<Organization, String> {
+    if let Some(shard) = selection.shard {
+        let said = listed.err().or(organization.get().err()).map_or_else(String::new, |u| format!(": {}", said(&u)));
+        return Err(format!("shard {shard} is a part of an organization, and there is none that can be listed{said}"));
+    }
     let ou_path = match (&organization, &listed) {
         // Where there is no organization there is no path either.
         (Observed::Absent, _) => Ok(String::new()),
@@ -373,7 +385,7 @@ fn names(scope: &Scope, tree: &Told<Tree>, ids: &[String]) -> Told<String> {
 /// Marks the accounts that were asked for, by account or by unit; all when nothing was asked for. An error names
 /// every request that nothing meets.
 fn select(accounts: &mut [Account], selection: &Selection) -> Result<(), String> {
-    let Selection { accounts: ids, organizational_units: units } = selection;
+    let Selection { accounts: ids, organizational_units: units, .. } = selection;
     let everything = ids.is_empty() && units.is_empty();
     let mut met: BTreeSet<&str> = BTreeSet::new();
     for account in accounts.iter_mut() {
@@ -442,6 +454,7 @@ mod tests {
         let selection = Selection {
             accounts: accounts.iter().map(|id| AccountId::new(*id)).collect(),
             organizational_units: units.iter().map(|unit| (*unit).to_owned()).collect(),
+            shard: None,
         };
         select(&mut all, &selection)?;
         Ok(all.iter().filter(|account| account.selected).map(|account| account.id.to_string()).collect())

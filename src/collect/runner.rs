@@ -3,6 +3,7 @@
 //! How an account is entered is in `aws::session`, what is asked in a region in the file of each service, which names
 //! the second pass reads in `relate::reach`; files and hashes are behind [`Sink`].
 
+mod complete;
 mod first;
 mod second;
 mod store;
@@ -12,19 +13,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 
 pub use crate::aws::client::Limits;
 use crate::aws::ledger::Ledger;
 use crate::aws::session::{Caller, Role, Source, caller};
 pub use crate::aws::stop::{Cause, Stop};
+use crate::aws::turns::Turns;
 use crate::inventory::Line;
 use crate::inventory::operations::OPERATIONS;
 use crate::inventory::organizations::{Account, Organization};
 use crate::inventory::snapshot::{CallCount, Plan, SNAPSHOT_VERSION};
 use crate::model::ids::{AccountId, Region};
+use crate::model::shard::Shard;
 use crate::model::time::Timestamp;
 
 use super::organizations::{Chosen, Feed, Selection, discover};
@@ -72,6 +74,8 @@ pub struct Options {
     pub lookback_days: u32,
     /// Jobs of a kind described per account and region.
     pub max_described_jobs: u32,
+    /// Enter the accounts of this shard only.
+    pub shard: Option<Shard>,
     /// Accounts read at a time, at most: what is known of them is in memory meanwhile.
     pub accounts_in_flight: usize,
     /// After this long the run ends with what it has.
@@ -95,6 +99,7 @@ impl Default for Options {
             skip_regions: Vec::new(),
             lookback_days: 365,
             max_described_jobs: 500,
+            shard: None,
             accounts_in_flight: 48,
             max_duration: None,
             stop: Stop::default(),
@@ -161,8 +166,6 @@ impl Collection {
 
     /// What the run sets out to do; its digest decides whether a snapshot may be resumed.
     pub fn plan(&self) -> Plan {
-        let mut operations: Vec<String> = OPERATIONS.iter().map(|op| format!("{}:{}", op.service, op.name)).collect();
-        operations.sort();
         Plan {
             snapshot_version: SNAPSHOT_VERSION,
             caller: self.caller.arn.clone(),
@@ -171,9 +174,10 @@ impl Collection {
             organizational_units: self.options.organizational_units.clone(),
             regions: self.options.regions.clone(),
             skip_regions: self.options.skip_regions.clone(),
-            operations,
+            operations: operations(),
             ai_lookback_days: self.options.lookback_days,
             max_described_jobs: self.options.max_described_jobs,
+            shard: self.options.shard,
         }
     }
 
@@ -186,21 +190,41 @@ impl Collection {
         sink: Arc<dyn Sink>,
         progress: Arc<Progress>,
     ) -> Result<CollectOutcome, CollectError> {
-        let common = self.caller.common.clone();
-        let watcher = tokio::spawn({
-            let (progress, common, options) = (progress.clone(), common.clone(), self.options.clone());
-            async move {
-                tokio::join!(
-                    watch_clock(&options),
-                    watch_end(&progress, &options.stop, &common.turns),
-                    watch_calls(&progress, &common.ledger),
-                )
-            }
-        });
+        let watcher = self.watch(&progress);
         let outcome = self.sweep(run_id, as_of, Store::new(sink), progress.clone()).await;
         watcher.abort();
         progress.end();
         outcome
+    }
+
+    /// Keeps progress moving until it is aborted, and ends the run when it is to end.
+    fn watch(&self, progress: &Arc<Progress>) -> JoinHandle<()> {
+        let (progress, common, options) = (progress.clone(), self.caller.common.clone(), self.options.clone());
+        tokio::spawn(async move {
+            tokio::join!(
+                watch_clock(&options),
+                watch_end(&progress, &options.stop, &common.turns),
+                watch_calls(&progress, &common.ledger),
+            );
+        })
+    }
+
+    fn frame(&self, as_of: Timestamp) -> Frame {
+        Frame {
+            partition: self.caller.partition.clone(),
+            as_of,
+            lookback_days: self.options.lookback_days,
+            max_jobs: usize::try_from(self.options.max_described_jobs).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn role(&self, run_id: &str) -> Role {
+        Role {
+            name: self.options.role.clone(),
+            external_id: self.options.external_id.clone(),
+            source_identity: self.options.source_identity.clone(),
+            run_id: run_id.to_owned(),
+        }
     }
 
     fn outcome(&self) -> CollectOutcome {
@@ -222,40 +246,34 @@ impl Collection {
         store: Store,
         progress: Arc<Progress>,
     ) -> Result<CollectOutcome, CollectError> {
-        let frame = Frame {
-            partition: self.caller.partition.clone(),
-            as_of,
-            lookback_days: self.options.lookback_days,
-            max_jobs: usize::try_from(self.options.max_described_jobs).unwrap_or(usize::MAX),
-        };
+        let frame = self.frame(as_of);
         let selection = Selection {
             accounts: self.options.accounts.clone(),
             organizational_units: self.options.organizational_units.clone(),
+            shard: self.options.shard,
         };
         progress.begin("inventory", None);
-        let (feed, kind, accounts) = Feed::new(progress.clone());
+        let (feed, kind, accounts) = Feed::new(progress.clone(), self.options.shard);
         let (caller, stop) = (self.caller.clone(), self.options.stop.clone());
         let listed = tokio::spawn({
             let (frame, store) = (frame.clone(), store.clone());
             async move { list(&caller, &frame, &selection, feed, &store).await }
         });
         // What can go wrong with the list does so before the first account comes.
-        let Ok(kind) = kind.await else {
-            return match joined(listed.await) {
-                Err(CollectError::Selection(_)) if stop.is_set() => Ok(self.outcome()),
-                Err(error) => Err(error),
-                Ok(_) => panic!("internal error: accounts were listed and not given on"),
-            };
-        };
-        let role = Role {
-            name: self.options.role.clone(),
-            external_id: self.options.external_id.clone(),
-            source_identity: self.options.source_identity.clone(),
-            run_id: run_id.to_owned(),
+        let kind = match in_time(&stop, kind).await {
+            None => return Ok(self.outcome()),
+            Some(Ok(kind)) => kind,
+            Some(Err(_)) => {
+                return match joined(listed.await) {
+                    Err(CollectError::Selection(_)) if stop.is_set() => Ok(self.outcome()),
+                    Err(error) => Err(error),
+                    Ok(_) => panic!("internal error: accounts were listed and not given on"),
+                };
+            }
         };
         let sweep = Arc::new(Sweep {
             caller: self.caller.clone(),
-            role: (!kind.single_account).then(|| Arc::new(role)),
+            role: (!kind.single_account).then(|| Arc::new(self.role(run_id))),
             home: frame.partition.home_region(),
             frame,
             options: self.options.clone(),
@@ -264,17 +282,24 @@ impl Collection {
             progress,
         });
         let swept = self.both_passes(&sweep, accounts).await;
+        let listing = listed.abort_handle();
+        let listed = in_time(&stop, listed).await;
+        listing.abort();
         // Files that are still being written belong to the snapshot, and it must not be sealed without them.
         sweep.store.settle().await;
-        let entered = swept?;
-        let organization = joined(listed.await)?;
+        let outcome = CollectOutcome { entered: swept?, single_account: kind.single_account, ..self.outcome() };
+        let Some(listed) = listed else { return Ok(outcome) };
+        let accounts = joined(listed)?.accounts;
         Ok(CollectOutcome {
-            accounts: organization.accounts.iter().filter(|account| may_be_entered(account)).count(),
-            entered,
-            selected: organization.accounts.iter().filter(|account| account.selected).count(),
-            single_account: kind.single_account,
-            ..self.outcome()
+            accounts: accounts.iter().filter(|account| self.enters(account)).count(),
+            selected: accounts.iter().filter(|account| account.selected).count(),
+            ..outcome
         })
+    }
+
+    /// Whether an account is one to try.
+    fn enters(&self, account: &Account) -> bool {
+        may_be_entered(account) && self.options.shard.is_none_or(|shard| shard.holds(&account.id))
     }
 
     /// How many accounts were entered.
@@ -288,15 +313,23 @@ impl Collection {
         if sweep.stop().is_set() {
             return Ok(entered);
         }
-        // A region that is nowhere enabled is a typing error, and "no AI" would be the answer to it.
+        // A region that is nowhere enabled is a typing error, and "no AI" would be the answer to it. Of a shard's
+        // accounts none may have it where others do.
         let nowhere = self.options.regions.iter().find(|region| !census.read.contains(region));
-        if let (Some(region), true) = (nowhere, entered > 0) {
+        if let (Some(region), true) = (nowhere, entered > 0 && self.options.shard.is_none()) {
             let message = format!("region {region} is not enabled in any account that was entered");
             return Err(CollectError::Selection(message));
         }
         sweep.second_pass(census).await?;
         Ok(entered)
     }
+}
+
+/// Every call a run may make, sorted.
+pub fn operations() -> Vec<String> {
+    let mut all: Vec<String> = OPERATIONS.iter().map(|op| format!("{}:{}", op.service, op.name)).collect();
+    all.sort();
+    all
 }
 
 /// Lists the organization and puts it into the snapshot.
@@ -312,6 +345,19 @@ async fn list(
         .unwrap_or_else(|error| panic!("internal error: an organization is plain data: {error}"));
     store.write_json(ORGANIZATION, value).await?;
     Ok(organization)
+}
+
+/// What a future comes to; none if it does not soon after the run is to end.
+async fn in_time<T>(stop: &Stop, future: impl Future<Output = T>) -> Option<T> {
+    let too_late = async {
+        stop.heard().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = too_late => None,
+    }
 }
 
 /// What a task came to; a panic in it goes on here.
@@ -331,7 +377,7 @@ async fn watch_clock(options: &Options) {
 }
 
 /// Says why the run ends early, and lets nobody wait any more who wanted to ask.
-async fn watch_end(progress: &Progress, stop: &Stop, turns: &Semaphore) {
+async fn watch_end(progress: &Progress, stop: &Stop, turns: &Turns) {
     stop.heard().await;
     turns.close();
     progress.note(match stop.cause() {

@@ -1,4 +1,4 @@
-//! What the second pass has read, or tried to: nothing is asked twice.
+//! What the second pass has read, or tried to, and what is reached and was not: nothing is asked twice.
 //!
 //! Names only; what was read is on disk.
 
@@ -8,7 +8,7 @@ use crate::inventory::{Fact, Line};
 use crate::model::hash;
 use crate::model::ids::{AccountId, Region};
 
-use super::reach::Reading;
+use super::reach::{Reading, References, readings};
 
 /// Digests of what was read: of what kind it is, in which account and region, and its name. A bucket is read where it
 /// turns out to be, and probed by whoever refers to it first; its region, and that account, make no other of it.
@@ -82,5 +82,44 @@ impl Done {
                 self.0.insert(other(kind, account, region, name));
             }
         }
+    }
+}
+
+/// What a snapshot's facts reach that is not in it, though its owner was entered.
+#[derive(Debug, Default)]
+pub struct Unread {
+    references: References,
+    done: Done,
+    entered: BTreeSet<AccountId>,
+}
+
+impl Unread {
+    /// Adds all lines of an account, both passes.
+    pub fn add(&mut self, account: &AccountId, lines: &[Line]) {
+        self.references.merge(References::of(lines));
+        self.done.mark_lines(account, lines);
+        if lines.iter().any(|line| matches!(&line.fact, Fact::Account(entry) if entry.session.is_ok())) {
+            self.entered.insert(account.clone());
+        }
+    }
+
+    /// Adds what another one was given.
+    pub fn merge(&mut self, other: Self) {
+        self.references.merge(other.references);
+        self.done.extend(other.done);
+        self.entered.extend(other.entered);
+    }
+
+    /// Accounts that were entered.
+    pub fn entered(&self) -> usize {
+        self.entered.len()
+    }
+
+    /// How many things are still to be read; what those lead to is not known yet. `home` is the partition's home
+    /// region; nothing is asked in regions to skip.
+    pub fn count(&self, home: &Region, skip: &[Region]) -> u64 {
+        let all = readings(&self.references, home).into_iter();
+        let asked = all.filter(|r| self.entered.contains(&r.account) && !skip.contains(&r.region));
+        asked.filter_map(|reading| self.done.left(reading)).map(|left| left.things()).sum()
     }
 }

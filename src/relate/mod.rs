@@ -4,19 +4,22 @@
 
 pub mod done;
 pub mod graph;
-pub mod index;
 pub mod kinds;
 pub mod reach;
+pub mod shared;
 pub mod subject;
 
 mod buckets;
 mod discovery;
 mod groups;
+mod index;
 mod kleene;
 mod location;
 mod modalities;
 mod names;
 mod network;
+mod outward;
+mod own;
 mod policy;
 mod selectors;
 mod trails;

@@ -90,6 +90,14 @@ pub struct Reading {
     pub keys: BTreeSet<String>,
 }
 
+impl Reading {
+    /// How many things it is about.
+    pub fn things(&self) -> u64 {
+        let named = [&self.buckets, &self.probes, &self.subnets, &self.log_groups, &self.keys];
+        named.iter().map(|names| names.len() as u64).sum::<u64>() + u64::from(self.deliveries)
+    }
+}
+
 impl References {
     /// The names that the lines of one account refer to.
     pub fn of(lines: &[Line]) -> Self {

@@ -10,10 +10,23 @@ mod cli;
 mod config;
 mod estate;
 #[cfg(feature = "aws")]
+mod fan_out;
+#[cfg(feature = "aws")]
 mod faults;
 mod gate;
+mod merge;
 #[cfg(feature = "aws")]
 mod moto;
 mod report;
+#[path = "../samples/mod.rs"]
+mod samples;
 mod score;
+#[cfg(feature = "aws")]
+mod shards;
+mod size;
 mod snapshot;
+// It sends signals and limits what the process may write.
+#[cfg(all(feature = "aws", unix))]
+mod sweep;
+#[path = "../synthetic/mod.rs"]
+mod synthetic;

@@ -18,12 +18,19 @@ const AT_A_TIME: u32 = 4;
 #[derive(Clone)]
 pub(super) struct Store {
     sink: Arc<dyn Sink>,
+    /// What is there stays as it is: only what it reaches and nobody has read is read.
+    pub completes: bool,
     room: Arc<Semaphore>,
 }
 
 impl Store {
     pub(super) fn new(sink: Arc<dyn Sink>) -> Self {
-        Self { sink, room: Arc::new(Semaphore::new(AT_A_TIME as usize)) }
+        Self { sink, completes: false, room: Arc::new(Semaphore::new(AT_A_TIME as usize)) }
+    }
+
+    /// The same for a run that completes another's snapshot.
+    pub(super) fn completing(sink: Arc<dyn Sink>) -> Self {
+        Self { completes: true, ..Self::new(sink) }
     }
 
     /// Whether the file is complete.
@@ -31,14 +38,14 @@ impl Store {
         self.sink.done(file)
     }
 
-    /// The lines of a file that an interrupted run completed; none if there is something in it that may be read this
-    /// time, or if it cannot be read back.
+    /// The lines of a file that an interrupted run completed; none if there is something in it that this run may read,
+    /// or if it cannot be read back.
     pub(super) async fn kept(&self, file: &str) -> Option<Vec<Line>> {
         if !self.has(file) {
             return None;
         }
         match self.read(file).await {
-            Ok(lines) if !lines.iter().any(worth_repeating) => Some(lines),
+            Ok(lines) if self.completes || !lines.iter().any(worth_repeating) => Some(lines),
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!("{file} is collected again: {error}");
@@ -60,10 +67,11 @@ impl Store {
         self.work(move |sink| sink.write_json(file, &value)).await
     }
 
-    /// Waits for whoever is still at it, those included whose results nobody waits for any more.
+    /// Waits for whoever is still at it, those included whose results nobody waits for any more, and lets in nobody
+    /// else: the snapshot is about to be sealed.
     pub(super) async fn settle(&self) {
-        // Never closed, so that there is no error.
         let _all = self.room.acquire_many(AT_A_TIME).await;
+        self.room.close();
     }
 
     /// Files are compressed and synced; that must not hold up the calls under way.
@@ -72,7 +80,10 @@ impl Store {
         work: impl FnOnce(&dyn Sink) -> Result<T, String> + Send + 'static,
     ) -> Result<T, CollectError> {
         let sink = self.sink.clone();
-        let room = self.room.clone().acquire_owned().await;
+        let Ok(room) = self.room.clone().acquire_owned().await else {
+            // Too late: whoever asks was given up.
+            return std::future::pending().await;
+        };
         let done = tokio::task::spawn_blocking(move || {
             let _room = room;
             work(sink.as_ref())

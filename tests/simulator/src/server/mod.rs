@@ -5,6 +5,8 @@
 mod body;
 mod control;
 mod process;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::io;

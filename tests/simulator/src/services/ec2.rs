@@ -1,11 +1,12 @@
 //! EC2, as far as networks go: regions, VPCs, subnets, flow logs. Other lists are empty.
 //!
-//! Resources are kept by the names of the API model; its XML has names of its own, which follow from them.
+//! Resources are kept by the names of the API model; its XML has names of its own, which follow from them. What no
+//! estate writes of networks is in `vpcs`.
 
 use serde_json::Value;
 
 use super::listing::{self, Pages};
-use super::{Answer, AwsError, Call, Outcome};
+use super::{Answer, AwsError, Call, Outcome, vpcs};
 use crate::estate::{DEFAULT_REGIONS, OPT_IN_REGIONS};
 use crate::wire::xml::Element;
 
@@ -24,17 +25,31 @@ const LISTS: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("DescribeVpcs", "vpcs", "vpcSet", "VpcId", "VpcId", "InvalidVpcID.NotFound"),
     ("DescribeSubnets", "subnets", "subnetSet", "SubnetId", "SubnetId", "InvalidSubnetID.NotFound"),
     ("DescribeFlowLogs", "flow_logs", "flowLogSet", "FlowLogId", "FlowLogId", "InvalidFlowLogId.NotFound"),
+    (
+        "DescribeRouteTables",
+        "route_tables",
+        "routeTableSet",
+        "RouteTableId",
+        "RouteTableId",
+        "InvalidRouteTableID.NotFound",
+    ),
+    (
+        "DescribeNetworkInterfaces",
+        "network_interfaces",
+        "networkInterfaceSet",
+        "NetworkInterfaceId",
+        "NetworkInterfaceId",
+        "InvalidNetworkInterfaceID.NotFound",
+    ),
 ];
 
 /// Lists of what no estate has.
 const EMPTY: &[(&str, &str)] = &[
     ("DescribeInstances", "reservationSet"),
     ("DescribeNetworkAcls", "networkAclSet"),
-    ("DescribeNetworkInterfaces", "networkInterfaceSet"),
-    ("DescribeRouteTables", "routeTableSet"),
     ("DescribeSecurityGroups", "securityGroupInfo"),
     ("DescribeVpcEndpoints", "vpcEndpointSet"),
-    ("DescribeVpcEndpointServices", "serviceNameSet"),
+    ("DescribeVpcEndpointServices", "serviceDetailSet"),
     ("DescribeVpcPeeringConnections", "vpcPeeringConnectionSet"),
     ("DescribeVpnConnections", "vpnConnectionSet"),
 ];
@@ -51,7 +66,9 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
         return Err(AwsError::unknown_operation(call));
     };
     let account = call.world.estate.account(call.account);
-    let all = account.map_or(&[][..], |account| account.all(call.region, "ec2", kind));
+    let written = account.map_or(&[][..], |account| account.all(call.region, "ec2", kind));
+    let unwritten = account.map_or_else(Vec::new, |account| vpcs::unwritten(account, call.region, kind));
+    let all: Vec<Value> = written.iter().chain(&unwritten).map(|item| vpcs::whole(kind, item)).collect();
     let mut found: Vec<&Value> = all.iter().filter(|item| filters(call).iter().all(|one| meets(item, one))).collect();
     let ids = texts(call.input.get(*by));
     for wanted in &ids {
@@ -105,7 +122,8 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Filters are named after members, `subnet-id` after `SubnetId`. A name that is of none finds nothing.
+/// Filters are named after members, `subnet-id` after `SubnetId`, and `association.main` after `Main` of any of the
+/// `Associations`. A name that is of none finds nothing.
 fn meets(item: &Value, (name, values): &(&str, Vec<&str>)) -> bool {
     if let Some(key) = name.strip_prefix("tag:") {
         let tags = item.get("Tags").and_then(Value::as_array);
@@ -114,6 +132,10 @@ fn meets(item: &Value, (name, values): &(&str, Vec<&str>)) -> bool {
             .into_iter()
             .flatten()
             .any(|tag| is(tag, "Key", key) && values.iter().any(|value| is(tag, "Value", value)));
+    }
+    if let Some((list, name)) = name.split_once('.') {
+        let list = item.get(format!("{}s", capitalized(list))).and_then(Value::as_array);
+        return list.into_iter().flatten().any(|part| meets(part, &(name, values.clone())));
     }
     let member: String = name.split('-').map(capitalized).collect();
     match item.get(&member) {

@@ -14,6 +14,8 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
             listing::described(call, &GROUP)?;
             listing::answer(call, LISTS, &[]).unwrap_or_else(|| Err(AwsError::unknown_operation(call)))
         }
+        // No group has any.
+        "ListTagsForResource" => Ok(Answer::Json(serde_json::json!({"tags": {}}))),
         _ => listing::answer(call, LISTS, &[]).unwrap_or_else(|| Err(AwsError::unknown_operation(call))),
     }
 }

@@ -24,6 +24,7 @@ mod organizations;
 mod s3;
 mod sagemaker;
 pub(crate) mod sts;
+mod vpcs;
 
 /// One request, understood.
 pub(crate) struct Call<'a> {

@@ -58,11 +58,15 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
         "ListOrganizationalUnitsForParent" => {
             let parent = parent(organization, call.text("ParentId"))?;
             let inside: Vec<&Unit> = organization.units.iter().filter(|unit| unit.parent == parent).collect();
-            list(call, "OrganizationalUnits", &inside, |unit| {
-                let arn =
-                    format!("arn:aws:organizations::{}:ou/{}/{}", organization.management, organization.id, unit.id);
-                json!({"Id": unit.id, "Arn": arn, "Name": unit.name, "Path": path(organization, Some(unit))})
-            })
+            list(call, "OrganizationalUnits", &inside, |unit| shown(organization, unit))
+        }
+        "DescribeOrganizationalUnit" => {
+            let id = call.text("OrganizationalUnitId").unwrap_or_default();
+            let unit = organization.units.iter().find(|unit| unit.id == id).ok_or_else(|| {
+                let message = "You specified an organizational unit that doesn't exist.";
+                AwsError::new("OrganizationalUnitNotFoundException", 400, message)
+            })?;
+            Ok(Answer::Json(json!({"OrganizationalUnit": shown(organization, unit)})))
         }
         "ListParents" => {
             let child = call.text("ChildId").unwrap_or_default();
@@ -90,6 +94,11 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
         "ListPolicies" => Ok(Answer::Json(json!({"Policies": []}))),
         _ => Err(AwsError::unknown_operation(call)),
     }
+}
+
+fn shown(organization: &Organization, unit: &Unit) -> Value {
+    let arn = format!("arn:aws:organizations::{}:ou/{}/{}", organization.management, organization.id, unit.id);
+    json!({"Id": unit.id, "Arn": arn, "Name": unit.name, "Path": path(organization, Some(unit))})
 }
 
 fn list<T>(call: &Call<'_>, member: &str, items: &[&T], shown: impl Fn(&T) -> Value) -> Outcome {
