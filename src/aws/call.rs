@@ -18,6 +18,7 @@ use crate::aws::ground::{Ground, Lane};
 use crate::aws::ledger::Event;
 use crate::aws::pace::Pace;
 use crate::aws::session::Door;
+use crate::aws::turns::Turn;
 use crate::inventory::operations::Operation;
 use crate::model::observed::{Told, Unknown, Why};
 
@@ -69,6 +70,7 @@ where
         // An SDK future is large; on the heap it does not swell those of the collectors.
         let answer = tokio::time::timeout(asking.patience(), Box::pin(request())).await;
         asking.turn = None;
+        ground.common.turns.note(asking.asked.elapsed());
         let (verdict, error) = match answer {
             Ok(Ok(value)) => {
                 ground.answered(&lane);
@@ -107,7 +109,7 @@ struct Asking<'a> {
     /// One of the requests its service may be asked at a time, for as long as the call lasts.
     _room: SemaphorePermit<'a>,
     /// One of the requests of the process, while one is under way.
-    turn: Option<SemaphorePermit<'a>>,
+    turn: Option<Turn<'a>>,
     attempts: u32,
     /// When the first attempt was made, and the last.
     began: Instant,
@@ -172,8 +174,7 @@ impl<'a> Asking<'a> {
         if !wait.is_zero() && common.stop.or(tokio::time::sleep(wait)).await.is_none() {
             return Err(self.ended());
         }
-        // Closed when the run is to end.
-        let Ok(turn) = common.turns.acquire().await else { return Err(self.ended()) };
+        let Some(turn) = common.turns.take().await else { return Err(self.ended()) };
         self.turn = Some(turn);
         self.asked = Instant::now();
         if self.attempts == 0 {
@@ -206,8 +207,8 @@ impl<'a> Asking<'a> {
         }
         let (most, first_pause) = match verdict {
             Verdict::Final | Verdict::Unsent => return false,
-            Verdict::Expired => return self.renew(self.asked).await,
-            Verdict::Unrecognized => return self.renew(self.asked.checked_sub(FRESH).unwrap_or(self.asked)).await,
+            Verdict::Expired => return self.renew(Duration::ZERO).await,
+            Verdict::Unrecognized => return self.renew(FRESH).await,
             Verdict::Throttled => {
                 self.lane.with_pace(|pace| pace.throttled(self.operation, Instant::now()));
                 (limits.attempts, AFTER_THROTTLE)
@@ -226,11 +227,11 @@ impl<'a> Asking<'a> {
         self.ground.common.stop.or(tokio::time::sleep(pause)).await.is_some()
     }
 
-    /// Whether a session made before `then` was left, so that the next attempt makes a new one; once a call.
-    async fn renew(&mut self, then: Instant) -> bool {
+    /// Whether the session was left for being old, so that the next attempt makes a new one; once a call.
+    async fn renew(&mut self, old: Duration) -> bool {
         let Some(door) = self.door.filter(|_| !self.renewed) else { return false };
         self.renewed = true;
-        door.leave(then).await
+        door.leave(self.asked, old).await
     }
 
     /// What a failure that stands means for the calls to come; a reason where the error itself would mislead.

@@ -4,9 +4,11 @@
 //! Answers that mean "there is none" are no failures; the collectors name their codes. How often is tried is `call`'s.
 
 use std::error::Error;
+use std::time::SystemTime;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::date_time::{DateTime, Format};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::interceptor::Incomplete;
@@ -50,7 +52,7 @@ where
         SdkError::ResponseError(response) => {
             let status = response.raw().status();
             // A member AWS leaves out it leaves out again.
-            if status.is_success() && is_incomplete(error.source()) {
+            if status.is_success() && lacks_member(error.source()) {
                 Verdict::Final
             } else {
                 of_status(status.as_u16())
@@ -60,6 +62,8 @@ where
             let status = service.raw().status().as_u16();
             let code = service.err().code().map(|code| code.strip_prefix("Client.").unwrap_or(code));
             match code {
+                // The SDK signs the next attempt with the time this answer told.
+                Some(code) if OUT_OF_TIME.contains(&code) && clocks_differ(service.raw()) => Verdict::Faulty,
                 Some(code) if EXPIRED.contains(&code) => Verdict::Expired,
                 Some(code) if THROTTLES.contains(&code) => Verdict::Throttled,
                 Some(code) if of_code(code, "") == Some(Why::RegionDisabled) => Verdict::Unrecognized,
@@ -80,14 +84,27 @@ fn of_status(status: u16) -> Verdict {
     }
 }
 
-fn is_incomplete(mut error: Option<&(dyn Error + 'static)>) -> bool {
+fn lacks_member(mut error: Option<&(dyn Error + 'static)>) -> bool {
     while let Some(cause) = error {
-        if cause.is::<Incomplete>() {
+        if let Some(Incomplete::Lacks(_)) = cause.downcast_ref() {
             return true;
         }
         error = cause.source();
     }
     false
+}
+
+/// Codes by which services refuse a signature, of which a wrong clock is one cause.
+const OUT_OF_TIME: &[&str] =
+    &["RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"];
+/// The SDK takes smaller differences for none (`ServiceClockSkewClassifier`); AWS bears five minutes.
+const CLOCKS_DIFFER_SECONDS: u64 = 240;
+
+/// Whether an answer was given at another time than the host's clock shows.
+fn clocks_differ(response: &HttpResponse) -> bool {
+    let theirs = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+    theirs
+        .is_some_and(|theirs| DateTime::from(SystemTime::now()).secs().abs_diff(theirs.secs()) > CLOCKS_DIFFER_SECONDS)
 }
 
 /// Codes by which services say that a session is past its time.

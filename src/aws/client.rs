@@ -6,20 +6,20 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::identity::IdentityCache;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::{SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::pool::{Client as PooledClient, ConnectionPool};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use tokio::sync::Semaphore;
 
 use crate::aws::breaker::Breaker;
 use crate::aws::imitation;
@@ -27,6 +27,7 @@ use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
 use crate::aws::stop::Stop;
 use crate::aws::store::Confined;
+use crate::aws::turns::Turns;
 use crate::config::Timeouts;
 use crate::model::ids::Region;
 
@@ -46,7 +47,7 @@ pub struct Limits {
     pub operation: Duration,
     /// Requests an operation may cost, the first included.
     pub attempts: u32,
-    /// Requests under way at a time in the whole process.
+    /// Requests under way at a time in the whole process, at most.
     pub requests: usize,
     /// Share of AWS's limits a sweep may use, above 0 and at most 1: others work in the same accounts.
     pub share: f64,
@@ -84,14 +85,14 @@ pub(crate) struct Common {
     pub ledger: Arc<Ledger>,
     /// Ends the run early.
     pub stop: Stop,
-    /// Requests under way at a time; closed when the run is to end.
-    pub turns: Semaphore,
+    /// Requests under way at a time; no more when the run is to end.
+    pub turns: Turns,
     /// What all clients are made from, less region and credentials.
     base: SdkConfig,
     guard: Guard,
     breakers: Mutex<BTreeMap<(&'static str, Region), Breaker>>,
     began: Instant,
-    /// Milliseconds from `began` to the last answer of anyone.
+    /// Microseconds from `began` to the last answer of anyone.
     answered: AtomicU64,
 }
 
@@ -109,6 +110,17 @@ pub(crate) struct Endpoints {
 pub(crate) struct Access {
     config: SdkConfig,
     guard: Guard,
+}
+
+/// AWS's clock as far as an answer has told it. The SDK learns the time too, but anew for each of thousands of clients,
+/// by a request that is refused.
+#[derive(Debug)]
+struct TheirClock(Arc<Ledger>);
+
+impl TimeSource for TheirClock {
+    fn now(&self) -> SystemTime {
+        self.0.on_their_clock(SystemTime::now())
+    }
 }
 
 /// The process's connection pool. Hosts are per service and region, so that accounts share connections. `imitated`: it
@@ -155,7 +167,7 @@ impl Common {
             .retry_config(RetryConfig::disabled())
             .timeout_config(limits.timeouts())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .time_source(aws_smithy_async::time::SystemTimeSource::new())
+            .time_source(TheirClock(ledger.clone()))
             // Answers are small; the read timeout covers a stalled one without false alarms.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .app_name(app_name());
@@ -163,7 +175,7 @@ impl Common {
         builder.set_use_fips(endpoints.use_fips);
         builder.set_use_dual_stack(endpoints.use_dual_stack);
         Self {
-            turns: Semaphore::new(limits.requests.max(1)),
+            turns: Turns::new(limits.requests),
             base: builder.build(),
             guard: Guard::new(ledger.clone()),
             breakers: Mutex::default(),
@@ -177,13 +189,13 @@ impl Common {
 
     /// Notes that somebody answered.
     pub(crate) fn note_answer(&self) {
-        let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.answered.store(elapsed, Ordering::Relaxed);
     }
 
     /// Whether anybody answered since; if not, it may be the network that is down and not the one who was asked.
     pub(crate) fn answered_since(&self, then: Instant) -> bool {
-        self.began + Duration::from_millis(self.answered.load(Ordering::Relaxed)) > then
+        self.began + Duration::from_micros(self.answered.load(Ordering::Relaxed)) > then
     }
 
     pub(crate) fn with_breaker<T>(

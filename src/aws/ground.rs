@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
+use crate::aws::breaker::Breaker;
 use crate::aws::client::Common;
 use crate::aws::pace::Pace;
 use crate::inventory::operations::Operation;
@@ -126,10 +127,9 @@ impl Ground {
     /// A service answered, whatever it said.
     pub(crate) fn answered(&self, lane: &Lane) {
         self.common.note_answer();
-        let proven = matches!(std::mem::replace(&mut lane.state().standing, Standing::Answers), Standing::Answers);
-        if !proven {
-            self.common.with_breaker(lane.service, &self.region, crate::aws::breaker::Breaker::answered);
-        }
+        lane.stand(Standing::Answers);
+        // Each answer counts: among thousands of answers a few calls that fail are no silence.
+        self.common.with_breaker(lane.service, &self.region, Breaker::answered);
         if !self.is_known() {
             self.known.store(true, Ordering::Release);
             self.open.store(true, Ordering::Release);

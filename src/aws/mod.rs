@@ -16,3 +16,4 @@ pub mod stop;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turns;

@@ -177,6 +177,11 @@ impl Caller {
 
 #[cfg(test)]
 impl Caller {
+    /// The caller's own credentials, taken for those of an account.
+    pub(crate) fn entry_of(&self, account: &str) -> Entry {
+        Entry { account: AccountId::new(account), ..self.own_entry() }
+    }
+
     /// A caller with made-up credentials, whose requests all go to one address.
     pub(crate) fn made_up(endpoint_url: String, account: &str, limits: Limits) -> Self {
         let http = client::http_client(false).unwrap_or_else(|e| panic!("{e}"));
@@ -288,12 +293,18 @@ impl Door {
         self.pass().await.map(|_| ())
     }
 
-    /// Leaves a session that was made before `then`, so that the next to pass makes a new one; false if there is none.
-    pub(crate) async fn leave(&self, then: Instant) -> bool {
+    /// Leaves the session that was refused to whoever asked then, so that the next to pass makes a new one. False if
+    /// there is none, or it was younger than it must be for that to help.
+    pub(crate) async fn leave(&self, asked: Instant, old: Duration) -> bool {
         {
             let mut state = self.state();
             match &*state {
-                State::Inside(inside) if inside.since <= then => *state = State::Closed,
+                State::Inside(inside) if inside.since <= asked => {
+                    if asked.saturating_duration_since(inside.since) < old {
+                        return false;
+                    }
+                    *state = State::Closed;
+                }
                 // Somebody else was faster, or is at it.
                 State::Inside(_) | State::Closed => return true,
                 State::Refused { .. } => return false,
@@ -393,7 +404,7 @@ impl Door {
                 given.access_key_id(),
                 given.secret_access_key(),
                 Some(given.session_token().to_owned()),
-                Some(expiry),
+                Some(caller.common.ledger.on_this_clock(expiry)),
                 "LocardAssumeRole",
             );
             let arn = self.assert_account(caller, &credentials).await?;

@@ -60,7 +60,7 @@ impl Stop {
     }
 
     /// The future's output, or none when the run is to end first.
-    pub(crate) async fn or<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    pub async fn or<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             () = self.heard() => None,

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -12,9 +13,10 @@ use crate::aws::call::call;
 use crate::aws::classify::classify;
 use crate::aws::client::{self, Access, Limits};
 use crate::aws::session::{Caller, Entry, Role};
+use crate::aws::stop::Cause;
 use crate::inventory::operations::{self, Session};
 use crate::model::ids::{AccountId, Region};
-use crate::model::observed::{Told, Why};
+use crate::model::observed::{Told, Unknown, Why};
 
 const ACCOUNT: &str = "111111111111";
 
@@ -211,24 +213,26 @@ fn the_digest_of_the_body_is_signed_everywhere() {
 
 /// STS as it answers for one account, its sessions valid for so many seconds.
 fn sts(account: &'static str, seconds: i64) -> Server {
-    Server::start("text/xml", move |request| {
-        let body = if request.contains("Action=AssumeRole") {
-            // Whoever comes meanwhile waits.
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            let expiry = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
-            format!(
-                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>\
+    Server::start("text/xml", move |request| (200, sts_answer(account, seconds, request)))
+}
+
+fn sts_answer(account: &str, seconds: i64, request: &str) -> Vec<u8> {
+    let body = if request.contains("Action=AssumeRole") {
+        // Whoever comes meanwhile waits.
+        std::thread::sleep(Duration::from_millis(50));
+        let expiry = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+        format!(
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>\
                  <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{expiry}</Expiration>\
                  </Credentials></AssumeRoleResult></AssumeRoleResponse>"
-            )
-        } else {
-            format!(
-                "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::{account}:assumed-role/Audit/x</Arn>\
+        )
+    } else {
+        format!(
+            "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::{account}:assumed-role/Audit/x</Arn>\
                  <UserId>u</UserId><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
-            )
-        };
-        (200, body.into_bytes())
-    })
+        )
+    };
+    body.into_bytes()
 }
 
 fn entry(server: &Server) -> Entry {
@@ -271,7 +275,7 @@ fn a_session_is_renewed_before_it_ends() {
         }
         assert_eq!(server.assumed(), 1);
         // With a quarter of its life left it is not trusted to last for another call.
-        tokio::time::sleep(std::time::Duration::from_millis(1700)).await;
+        tokio::time::sleep(Duration::from_millis(1700)).await;
         entry.ready(Session::Evidence).await.expect("entered again");
     });
     assert_eq!(server.assumed(), 2);
@@ -286,11 +290,11 @@ fn a_session_in_another_account_is_not_used() {
 #[test]
 fn silence_and_a_closed_port_are_told_apart() {
     let silent = Server::start("text/plain", |_| {
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(2));
         (200, Vec::new())
     });
     let asked = |url: &str| {
-        let limits = Limits { read: std::time::Duration::from_millis(100), ..Limits::default() };
+        let limits = Limits { read: Duration::from_millis(100), ..Limits::default() };
         let entry = Caller::made_up(url.to_owned(), ACCOUNT, limits).own_entry();
         let client = client::sagemaker(&entry.access(Session::Workloads, &region()));
         classify(&run(client.list_models().send()).expect_err("no answer")).0
@@ -298,4 +302,159 @@ fn silence_and_a_closed_port_are_told_apart() {
     assert_eq!(asked(&silent.url), Why::TimedOut);
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     assert_eq!(asked(&format!("http://{closed}")), Why::Failed);
+}
+
+/// What each of some calls, made together by an entry of its own, comes to: nothing, or the reason why not.
+fn together(entry: &Entry) -> Vec<Result<(), Unknown>> {
+    let access = |session| entry.access(session, &region());
+    let (sagemaker, kms) = (client::sagemaker(&access(Session::Workloads)), client::kms(&access(Session::Evidence)));
+    let cloudtrail = client::cloudtrail(&access(Session::Evidence));
+    run(async {
+        let (one, two, three, four) = futures_util::join!(
+            ask(entry, "cloudtrail:DescribeTrails", || cloudtrail.describe_trails().send()),
+            ask(entry, "sagemaker:ListModels", || sagemaker.list_models().send()),
+            ask(entry, "sagemaker:ListDomains", || sagemaker.list_domains().send()),
+            ask(entry, "kms:DescribeKey", || kms.describe_key().key_id("k").send()),
+        );
+        vec![one.map(drop), two.map(drop), three.map(drop), four.map(drop)]
+    })
+}
+
+fn reasons(told: &[Result<(), Unknown>]) -> Vec<Option<Why>> {
+    told.iter().map(|one| one.as_ref().err().map(|unknown| unknown.why)).collect()
+}
+
+#[test]
+fn a_region_that_does_not_know_the_account_is_asked_once() {
+    let server = Server::start("application/x-amz-json-1.1", |_| {
+        (400, br#"{"__type": "UnrecognizedClientException", "message": "The token is invalid"}"#.to_vec())
+    });
+    let told = together(&server.caller(Limits::default()).own_entry());
+    assert_eq!(reasons(&told), [Some(Why::RegionDisabled); 4]);
+    assert_eq!(server.asked().len(), 1, "the others wait for the first and do not try");
+    let calls: Vec<&str> = told.iter().filter_map(|one| one.as_ref().err()).map(|one| one.call.as_str()).collect();
+    assert_eq!(
+        calls,
+        ["cloudtrail:DescribeTrails", "sagemaker:ListModels", "sagemaker:ListDomains", "kms:DescribeKey"]
+    );
+    let said = told[3].as_ref().expect_err("refused").message.clone().unwrap_or_default();
+    assert!(said.contains("cloudtrail:DescribeTrails") && said.contains("The token is invalid"), "{said}");
+}
+
+#[test]
+fn a_denied_probe_says_nothing_of_other_services() {
+    let server = Server::start("application/x-amz-json-1.1", |request| match request.contains("DescribeTrails") {
+        true => (400, br#"{"__type": "AccessDeniedException", "message": "no"}"#.to_vec()),
+        false => (200, br#"{"Models": [], "Domains": [], "KeyMetadata": {"KeyId": "k"}}"#.to_vec()),
+    });
+    let told = together(&server.caller(Limits::default()).own_entry());
+    assert_eq!(reasons(&told), [Some(Why::Denied), None, None, None]);
+}
+
+#[test]
+fn a_silent_service_is_waited_for_once_an_account_and_then_not_at_all() {
+    let server = Server::start("application/x-amz-json-1.1", |request| {
+        if request.contains("SageMaker") {
+            std::thread::sleep(Duration::from_secs(5));
+        }
+        (200, br#"{"trailList": [], "KeyMetadata": {"KeyId": "k"}}"#.to_vec())
+    });
+    let caller = server.caller(Limits { attempt: Duration::from_millis(200), ..Limits::default() });
+    let asked = |service: &str| server.asked().iter().filter(|request| request.contains(service)).count();
+    let entry = caller.own_entry();
+    let told = together(&entry);
+    assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None]);
+    assert_eq!(asked("SageMaker"), 2, "those under way are not made again");
+    assert_eq!(reasons(&together(&entry)), reasons(&told));
+    assert_eq!(asked("SageMaker"), 2, "and others are not made");
+
+    // The accounts are one here; their number decides, so that one account alone never speaks for others.
+    for account in ["222222222222", "333333333333"] {
+        let entry = caller.entry_of(account);
+        assert_eq!(reasons(&together(&entry))[1..3], [Some(Why::TimedOut); 2]);
+    }
+    let before = asked("SageMaker");
+    let entry = caller.entry_of("444444444444");
+    let told = together(&entry);
+    assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None]);
+    assert_eq!(asked("SageMaker"), before, "nobody waits for it any more");
+    let said = told[1].as_ref().expect_err("not asked").message.clone().unwrap_or_default();
+    assert!(said.contains("no answer in 3 accounts before"), "{said}");
+}
+
+#[test]
+fn a_call_that_waits_to_ask_again_holds_up_nobody() {
+    let server = Server::start("application/x-amz-json-1.1", |request| match request.contains("SageMaker") {
+        true => (400, br#"{"__type": "ThrottlingException", "message": "slow down"}"#.to_vec()),
+        false => (200, br#"{"trailList": []}"#.to_vec()),
+    });
+    // One request at a time in the whole process.
+    let entry = server.caller(Limits { requests: 1, attempts: 3, ..Limits::default() }).own_entry();
+    let sagemaker = client::sagemaker(&entry.access(Session::Workloads, &region()));
+    let cloudtrail = client::cloudtrail(&entry.access(Session::Evidence, &region()));
+    run(async {
+        let throttled = ask(&entry, "sagemaker:ListModels", || sagemaker.list_models().send());
+        let others = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let began = Instant::now();
+            ask(&entry, "cloudtrail:DescribeTrails", || cloudtrail.describe_trails().send()).await.expect("answered");
+            began.elapsed()
+        };
+        let began = Instant::now();
+        let (throttled, took) = futures_util::join!(throttled, others);
+        assert_eq!(throttled.expect_err("throttled").why, Why::Throttled);
+        assert!(began.elapsed() > Duration::from_secs(1), "it was tried three times, with pauses");
+        assert!(took < Duration::from_millis(300), "{took:?}");
+    });
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_asked_for_once_more() {
+    let server = Server::start("application/x-amz-json-1.1", |_| (200, br#"{"Models": [{"ModelN"#.to_vec()));
+    let entry = server.caller(Limits::default()).own_entry();
+    let client = client::sagemaker(&entry.access(Session::Workloads, &region()));
+    let told = run(ask(&entry, "sagemaker:ListModels", || client.list_models().send()));
+    assert_eq!(told.expect_err("malformed").why, Why::Malformed);
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[test]
+fn a_session_past_its_time_is_made_anew() {
+    let refused = Mutex::new(0);
+    let server = Server::start("text/xml", move |request| {
+        if request.contains("Action=") {
+            return (200, sts_answer(ACCOUNT, 3600, request));
+        }
+        let mut refused = refused.lock().expect("no poison");
+        *refused += 1;
+        match *refused {
+            1 => (400, br#"{"__type": "ExpiredTokenException", "message": "expired"}"#.to_vec()),
+            _ => (200, br#"{"trailList": []}"#.to_vec()),
+        }
+    });
+    let entry = entry(&server);
+    let client = client::cloudtrail(&entry.access(Session::Evidence, &region()));
+    run(ask(&entry, "cloudtrail:DescribeTrails", || client.describe_trails().send())).expect("entered again");
+    assert_eq!(server.assumed(), 2);
+}
+
+#[test]
+fn a_caller_whose_credentials_ended_ends_the_run() {
+    let server = Server::start("text/xml", |_| {
+        (
+            403,
+            b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>over</Message></Error></ErrorResponse>".to_vec(),
+        )
+    });
+    let entry = entry(&server);
+    let told = run(entry.ready(Session::Evidence)).expect_err("not entered");
+    assert_eq!((told.call.as_str(), told.why), ("sts:AssumeRole", Why::Failed));
+    assert_eq!(entry.ground(&region()).common.stop.cause(), Some(Cause::Credentials));
+    // Nothing is asked any more.
+    let before = server.asked().len();
+    let client = client::kms(&entry.access(Session::Evidence, &region()));
+    let told = run(ask(&entry, "kms:DescribeKey", || client.describe_key().key_id("k").send())).expect_err("not asked");
+    assert_eq!(told.why, Why::RunEnded);
+    assert_eq!(server.asked().len(), before);
 }

@@ -207,7 +207,12 @@ fn collect(
     resume: bool,
     runtime: &tokio::runtime::Runtime,
 ) -> anyhow::Result<(CollectOutcome, Arc<SnapshotWriter>)> {
-    let collection = runtime.block_on(runner::connect(options)).map_err(explained)?;
+    let stop = options.stop.clone();
+    let Some(connected) = runtime.block_on(stop.or(runner::connect(options))) else {
+        let (exit, message) = (Exit::Interrupted, "interrupted before anything was read".to_owned());
+        return Err(Refused { exit, message, help: None }.into());
+    };
+    let collection = connected.map_err(explained)?;
     let plan = collection.plan();
     let writer = Arc::new(match resume {
         true => SnapshotWriter::resume(&run.snapshot(), &plan)?,

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -21,6 +20,7 @@ pub use crate::aws::client::Limits;
 use crate::aws::ledger::Ledger;
 use crate::aws::session::{Caller, Role, Source, caller};
 pub use crate::aws::stop::{Cause, Stop};
+use crate::aws::turns::Turns;
 use crate::inventory::Line;
 use crate::inventory::operations::OPERATIONS;
 use crate::inventory::organizations::{Account, Organization};
@@ -260,12 +260,16 @@ impl Collection {
             async move { list(&caller, &frame, &selection, feed, &store).await }
         });
         // What can go wrong with the list does so before the first account comes.
-        let Ok(kind) = kind.await else {
-            return match joined(listed.await) {
-                Err(CollectError::Selection(_)) if stop.is_set() => Ok(self.outcome()),
-                Err(error) => Err(error),
-                Ok(_) => panic!("internal error: accounts were listed and not given on"),
-            };
+        let kind = match in_time(&stop, kind).await {
+            None => return Ok(self.outcome()),
+            Some(Ok(kind)) => kind,
+            Some(Err(_)) => {
+                return match joined(listed.await) {
+                    Err(CollectError::Selection(_)) if stop.is_set() => Ok(self.outcome()),
+                    Err(error) => Err(error),
+                    Ok(_) => panic!("internal error: accounts were listed and not given on"),
+                };
+            }
         };
         let sweep = Arc::new(Sweep {
             caller: self.caller.clone(),
@@ -278,16 +282,18 @@ impl Collection {
             progress,
         });
         let swept = self.both_passes(&sweep, accounts).await;
+        let listing = listed.abort_handle();
+        let listed = in_time(&stop, listed).await;
+        listing.abort();
         // Files that are still being written belong to the snapshot, and it must not be sealed without them.
         sweep.store.settle().await;
-        let entered = swept?;
-        let organization = joined(listed.await)?;
+        let outcome = CollectOutcome { entered: swept?, single_account: kind.single_account, ..self.outcome() };
+        let Some(listed) = listed else { return Ok(outcome) };
+        let accounts = joined(listed)?.accounts;
         Ok(CollectOutcome {
-            accounts: organization.accounts.iter().filter(|account| self.enters(account)).count(),
-            entered,
-            selected: organization.accounts.iter().filter(|account| account.selected).count(),
-            single_account: kind.single_account,
-            ..self.outcome()
+            accounts: accounts.iter().filter(|account| self.enters(account)).count(),
+            selected: accounts.iter().filter(|account| account.selected).count(),
+            ..outcome
         })
     }
 
@@ -341,6 +347,19 @@ async fn list(
     Ok(organization)
 }
 
+/// What a future comes to; none if it does not soon after the run is to end.
+async fn in_time<T>(stop: &Stop, future: impl Future<Output = T>) -> Option<T> {
+    let too_late = async {
+        stop.heard().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = too_late => None,
+    }
+}
+
 /// What a task came to; a panic in it goes on here.
 fn joined<T>(done: Result<T, JoinError>) -> T {
     done.unwrap_or_else(|failed| match failed.try_into_panic() {
@@ -358,7 +377,7 @@ async fn watch_clock(options: &Options) {
 }
 
 /// Says why the run ends early, and lets nobody wait any more who wanted to ask.
-async fn watch_end(progress: &Progress, stop: &Stop, turns: &Semaphore) {
+async fn watch_end(progress: &Progress, stop: &Stop, turns: &Turns) {
     stop.heard().await;
     turns.close();
     progress.note(match stop.cause() {

@@ -38,7 +38,11 @@ pub(super) fn replace(
         sync_dir(dir)?;
         Ok(file.hasher.finish())
     };
-    written().map_err(|e| FileError::new("write", path.clone(), e))
+    written().map_err(|e| {
+        // On a full disk the room is needed; what cannot be removed either is removed by the next run.
+        let _ = fs::remove_file(&partial);
+        FileError::new("write", path.clone(), e)
+    })
 }
 
 /// A writer that hashes what passes.

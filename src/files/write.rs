@@ -308,11 +308,16 @@ impl SnapshotWriter {
         let sha256 = disk::replace(&folder, name, Privacy::Owner, write)?;
         let entry = journal_line(&JournalEntry::Written { file: file.to_owned(), sha256: sha256.clone(), lines });
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = state.journal.metadata().map(|data| data.len());
         let appended = state.journal.write_all(&entry).and_then(|()| match journalled {
             Journalled::Now => state.journal.sync_data(),
             Journalled::Soon => Ok(()),
         });
-        appended.map_err(|e| FileError::new("write", self.dir.join(JOURNAL), e))?;
+        if let Err(error) = appended {
+            // Half an entry must not be continued by the next one; a resumed run cuts it off as well.
+            let _ = before.and_then(|before| state.journal.set_len(before));
+            return Err(FileError::new("write", self.dir.join(JOURNAL), error).into());
+        }
         state.done.insert(file.to_owned(), sha256);
         Ok(())
     }

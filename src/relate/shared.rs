@@ -446,8 +446,29 @@ impl Shared {
         }
     }
 
+    /// Of a trail that only members see, the management account in the sweep could have told more: that it did not is why
+    /// the rest is not known.
+    fn blame_owner(&mut self) {
+        let Some(owner) = self.management.as_ref().filter(|owner| self.accounts.contains_key(*owner)) else { return };
+        let vanished = || Unknown::new("cloudtrail:DescribeTrails", Why::Vanished).in_account(owner);
+        let unknown = self.management_trails.clone().err().unwrap_or_else(vanished);
+        for line in self.trails.values_mut() {
+            let Fact::Trail(trail) = &mut line.fact else { continue };
+            if !trail.shadow || trail.owner != *owner {
+                continue;
+            }
+            if trail.status.as_ref().is_err_and(|told| told.why == Why::Foreign) {
+                trail.status = Err(unknown.clone());
+            }
+            if trail.selectors.as_ref().is_err_and(|told| told.why == Why::Foreign) {
+                trail.selectors = Err(unknown.clone());
+            }
+        }
+    }
+
     /// Whom everything concerns, now that it is known who owns what.
     fn place(&mut self) {
+        self.blame_owner();
         let mut lodged: Vec<(Holder, Lodged)> = Vec::new();
         for (place, flows) in &self.flows {
             let (owner, region) = place;

@@ -144,7 +144,7 @@ fn each_fault_alone_makes_nothing_wrong() {
         (Kind::Denied, "ListAccounts"),
         (Kind::Malformed, "DescribeOrganization"),
         (Kind::EndlessToken, "ListAccounts"),
-        (Kind::ScpDenied, "ListRoots"),
+        (Kind::Denied, "ListRoots"),
         (Kind::Hang, "ListOrganizationalUnitsForParent"),
     ];
     let of_organization = of_organization.map(|(kind, operation)| Trial {
@@ -153,6 +153,25 @@ fn each_fault_alone_makes_nothing_wrong() {
         may_end: true,
     });
     try_all("alone", inside.chain(of_organization).collect());
+}
+
+/// The clocks of the two sides are an hour apart, either way: the SDK learns from the first refusal what time it is.
+#[test]
+fn a_host_whose_clock_is_off_finds_the_same() {
+    for (name, ahead) in [("slow-clock", 3600), ("fast-clock", -3600)] {
+        let expected = clean(&Lab::start("right-clock", Settings::default()));
+        let lab = Lab::start(name, Settings { ahead, ..Settings::default() });
+        let (ran, took) = lab.audit("run", "patient.yaml", &[], Duration::from_secs(300));
+        let journal = lab.journal();
+        let refused = journal.iter().filter(|entry| entry.status >= 400).count();
+        let sessions = journal.iter().filter(|entry| entry.operation == "AssumeRole").count();
+        eprintln!("{name}: {took:?}, {} requests, {refused} refused, {sessions} sessions", journal.len());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let found = results(&lab.folder.join("run"));
+        assert_eq!(Oracle::new(&expected, &found, &journal).complaints(), Vec::<String>::new());
+        assert_eq!(found.coverage.failed, Vec::new());
+        assert!(found.run.clock_skew_seconds.is_some_and(|seconds| (seconds + ahead).abs() < 30));
+    }
 }
 
 /// `LOCARD_FAULT_RUNS` runs, from seed `LOCARD_FAULT_FIRST_SEED` on.

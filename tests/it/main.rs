@@ -10,9 +10,9 @@ mod cli;
 mod config;
 mod estate;
 #[cfg(feature = "aws")]
-mod faults;
-#[cfg(feature = "aws")]
 mod fan_out;
+#[cfg(feature = "aws")]
+mod faults;
 mod gate;
 mod merge;
 #[cfg(feature = "aws")]
@@ -25,5 +25,8 @@ mod score;
 mod shards;
 mod size;
 mod snapshot;
+// It sends signals and limits what the process may write.
+#[cfg(all(feature = "aws", unix))]
+mod sweep;
 #[path = "../synthetic/mod.rs"]
 mod synthetic;

@@ -67,10 +67,11 @@ impl Store {
         self.work(move |sink| sink.write_json(file, &value)).await
     }
 
-    /// Waits for whoever is still at it, those included whose results nobody waits for any more.
+    /// Waits for whoever is still at it, those included whose results nobody waits for any more, and lets in nobody
+    /// else: the snapshot is about to be sealed.
     pub(super) async fn settle(&self) {
-        // Never closed, so that there is no error.
         let _all = self.room.acquire_many(AT_A_TIME).await;
+        self.room.close();
     }
 
     /// Files are compressed and synced; that must not hold up the calls under way.
@@ -79,7 +80,10 @@ impl Store {
         work: impl FnOnce(&dyn Sink) -> Result<T, String> + Send + 'static,
     ) -> Result<T, CollectError> {
         let sink = self.sink.clone();
-        let room = self.room.clone().acquire_owned().await;
+        let Ok(room) = self.room.clone().acquire_owned().await else {
+            // Too late: whoever asks was given up.
+            return std::future::pending().await;
+        };
         let done = tokio::task::spawn_blocking(move || {
             let _room = room;
             work(sink.as_ref())

@@ -110,9 +110,7 @@ impl Sweep {
     /// Whether one more account may be read: as long as requests could be under way that nobody asks for, up to a number
     /// that memory bears. Accounts that wait for AWS, and not for us, leave room for others.
     fn has_room(&self, running: usize) -> bool {
-        let common = &self.caller.common;
-        let idle = common.turns.available_permits() > common.limits.requests / 8;
-        running < self.options.accounts_in_flight.max(1) && (idle || running == 0)
+        running < self.options.accounts_in_flight.max(1) && (running == 0 || self.caller.common.turns.idle())
     }
 
     /// Whether a unit was cut short by the end of the run: something in it is unknown that might be known.

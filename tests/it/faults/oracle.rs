@@ -20,10 +20,8 @@ fn reasons(kind: Kind) -> &'static [Why] {
     match kind {
         Kind::Throttle => &[Why::Throttled],
         Kind::Error500 | Kind::Dropped | Kind::SkewRefused => &[Why::Failed],
-        // Cut off before the headers or in the middle of the body.
-        Kind::Reset => &[Why::Failed, Why::Malformed],
         // Errors lose their code and message when they are cut; their status alone still tells some of them.
-        Kind::Truncate | Kind::Malformed => &[Why::Malformed, Why::Failed, Why::Denied],
+        Kind::Reset | Kind::Truncate | Kind::Malformed => &[Why::Malformed, Why::Failed, Why::Denied],
         Kind::EmptyObject | Kind::RepeatToken | Kind::EndlessToken => &[Why::Malformed],
         Kind::Slow | Kind::Hang => &[Why::TimedOut],
         Kind::EmptyPageWithToken => &[],
@@ -101,7 +99,7 @@ impl<'a> Oracle<'a> {
             let same = clean.get(&key(finding)).copied();
             if let Some(same) = same {
                 self.compare(same, finding);
-            } else if finding.status != Status::Unknown {
+            } else if finding.status != Status::Unknown && !self.is_denial_judged(finding) {
                 self.complain(format!("new {}: {}", finding.status.word(), told(finding)));
             }
             if finding.status == Status::Unknown && unknowns(finding).next().is_none() {
@@ -113,6 +111,17 @@ impl<'a> Oracle<'a> {
                 }
             }
         }
+    }
+
+    /// That a policy denies Bedrock is good where nobody uses it, and a fault that denies it is such a policy.
+    fn is_denial_judged(&self, finding: &Finding) -> bool {
+        finding.check == "bedrock-unused-region-open"
+            && finding.status == Status::Pass
+            && self.journal.iter().any(|entry| {
+                entry.fault == Some(Kind::ScpDenied)
+                    && entry.account == finding.account.as_str()
+                    && finding.region.as_ref().is_some_and(|region| region.as_str() == entry.region)
+            })
     }
 
     fn compare(&mut self, clean: &Finding, faulty: &Finding) {
@@ -292,10 +301,7 @@ impl<'a> Oracle<'a> {
                 entry,
             );
         }
-        // A time that is off hurts only whoever uses it; of pages that lead nowhere the first may hold what was wanted.
-        let harmless = [Kind::Skew, Kind::RepeatToken, Kind::EndlessToken];
-        let failing = |kind: Kind| !reasons(kind).is_empty() && !harmless.contains(&kind);
-        last.into_values().filter(|entry| entry.fault.is_some_and(failing)).collect()
+        last.into_values().filter(|entry| is_lost(entry)).collect()
     }
 
     fn is_true(&mut self, unknown: &Unknown) -> bool {
@@ -314,9 +320,20 @@ impl<'a> Oracle<'a> {
         if unknown.why == Why::NotEntered {
             return unknown.account.as_ref().is_none_or(|account| self.struck("sts", Some(account)));
         }
+        // A service that gave no answer in several accounts is not asked in the next.
+        let said = unknown.message.as_deref().unwrap_or("");
+        if said.contains("not asked: no answer in") {
+            let service = unknown.call.split(':').next().unwrap();
+            let silent = self.journal.iter().filter(|entry| {
+                entry.service == service
+                    && unknown.region.as_ref().is_some_and(|region| region.as_str() == entry.region)
+                    && entry.fault.is_some_and(|kind| reasons(kind).contains(&unknown.why))
+            });
+            return silent.map(account_of).collect::<BTreeSet<_>>().len() >= 3;
+        }
         self.journal.iter().any(|entry| {
             let call = format!("{}:{}", entry.service, entry.operation);
-            let meant = call == unknown.call || unknown.message.as_ref().is_some_and(|said| said.contains(&call));
+            let meant = call == unknown.call || said.contains(&call);
             let region = entry.service == "sts" || unknown.region.as_ref().is_none_or(|r| r.as_str() == entry.region);
             // Others' buckets are refused without any fault, where their owners could not list them.
             let refused = entry.error.as_deref() == Some("AccessDenied") && unknown.why == Why::Denied;
@@ -337,6 +354,23 @@ impl<'a> Oracle<'a> {
 
     fn closed(&self, account: &AccountId) -> bool {
         self.journal.iter().any(|e| e.fault == Some(Kind::AccountClosed) && account_of(e) == account.as_str())
+    }
+}
+
+/// Whether what was asked for was not told, nor that there is none.
+fn is_lost(entry: &Entry) -> bool {
+    match entry.fault {
+        // A time that is off hurts only whoever uses it; of pages that lead nowhere the first may hold what was wanted.
+        None | Some(Kind::EmptyPageWithToken | Kind::Skew | Kind::RepeatToken | Kind::EndlessToken) => false,
+        // So may that before a page that fails, where one thing is looked for.
+        _ if entry.operation == "DescribeLogGroups" && !entry.page.is_empty() => false,
+        // What is left of an error may still name it, as one that means "none" among others.
+        Some(Kind::Truncate) => entry.error.is_none(),
+        // A member is told the same of an organization's trail that is gone as of one that is there.
+        Some(Kind::Vanished) => entry.error.is_some() && entry.service != "cloudtrail",
+        Some(Kind::Reset | Kind::Dropped | Kind::Malformed | Kind::EmptyObject | Kind::Slow | Kind::Hang) => true,
+        // Those that answer with an error leave alone what they cannot strike.
+        Some(_) => entry.error.is_some(),
     }
 }
 
