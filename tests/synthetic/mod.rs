@@ -761,7 +761,7 @@ impl Facts {
             },
         };
         let field = "DataCaptureConfig.DestinationS3Uri".to_owned();
-        let uses = captured.then(|| S3Use { location: destination, role: S3Role::Capture, field });
+        let uses = captured.then_some(S3Use { location: destination, role: S3Role::Capture, field });
         let name = format!("ranking-{n}");
         let uses = uses.into_iter().collect();
         self.workload(region, WorkloadKind::Endpoint, &name, uses, Placement::Nowhere, Some(endpoint));

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::SEEDED_REGIONS;
-use super::harness::{Audit, Auditor, Iam, Moto, fresh};
+use super::harness::{Audit, Auditor, Iam, Moto};
+use crate::binary::fresh;
 
 /// A simulated organization, and who audits it.
 struct Simulated {
