@@ -15,6 +15,7 @@ pub mod results;
 pub mod assess;
 pub mod check;
 pub mod gate;
+pub mod merge;
 pub mod relate;
 pub mod role;
 pub mod score;

@@ -3,6 +3,8 @@
 //! The schema is generated from these types (`locard report RUN --format schema`); fields are only ever added within
 //! one `schema_version`.
 
+pub mod stream;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

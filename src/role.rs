@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::inventory::operations::{OPERATIONS, Operation, Session};
+use crate::inventory::operations::{OPERATIONS, Operation, STORE, Session};
 use crate::model::ids::Partition;
+use crate::model::prefix::S3Prefix;
 
 /// What the documents are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct RoleOptions {
     pub external_id: Option<String>,
     /// Sessions carry a source identity, which is a permission of its own.
     pub source_identity: bool,
+    /// Where the caller keeps its runs, if in a bucket.
+    pub store: Option<S3Prefix>,
 }
 
 /// A bare policy document cannot ask for who assumes the role, and one that trusts nobody in particular is a hole.
@@ -95,7 +98,19 @@ fn caller(options: &RoleOptions) -> Value {
     let role = format!("arn:{}:iam::*:role/{}", options.partition, options.role);
     let mut statements = vec![allow("EnterAccounts", &entering(&enter, options), &role)];
     statements.extend(by_service(list.into_iter().collect()).into_iter().map(|(sid, a)| allow(&sid, &a, "*")));
+    statements.extend(options.store.iter().flat_map(|store| keeping(store, &options.partition)));
     policy(statements)
+}
+
+/// The only writes: the caller's own runs, below the prefix it named.
+fn keeping(store: &S3Prefix, partition: &Partition) -> [Value; 2] {
+    let of = |bucket: bool| STORE.iter().filter(|op| op.on_bucket == bucket).map(|op| op.action).collect::<Vec<_>>();
+    let bucket = format!("arn:{partition}:s3:::{}", store.bucket());
+    let mut find = allow("FindRuns", &of(true), &bucket);
+    if let Some(members) = find.as_object_mut() {
+        members.insert("Condition".to_owned(), json!({"StringLike": {"s3:prefix": store.key("*")}}));
+    }
+    [find, allow("KeepRuns", &of(false), &format!("{bucket}/{}", store.key("*")))]
 }
 
 fn trust(options: &RoleOptions) -> Result<Value, NoPrincipal> {
@@ -247,6 +262,9 @@ fn statements(document: &Value, indent: usize) -> String {
             text.push_str(&format!("{pad}    - {}\n", yaml(action)));
         }
         text.push_str(&format!("{pad}  Resource: {}\n", statement["Resource"]));
+        if let Some(condition) = statement.get("Condition") {
+            text.push_str(&format!("{pad}  Condition: {condition}\n"));
+        }
     }
     text
 }

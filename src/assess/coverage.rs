@@ -21,11 +21,11 @@ pub(super) const NOT_LOOKED_AT: &[&str] = &[
     "Use of Bedrock models that ended before CloudWatch's list of metrics, about two weeks.",
 ];
 
-/// Calls that failed, folded over resources.
+/// Calls that failed in one account, folded over resources.
 #[derive(Default)]
 pub(super) struct Failures {
-    /// By account, region, call and reason.
-    counts: BTreeMap<(AccountId, Option<Region>, String, Why), Hit>,
+    /// By region, call and reason.
+    counts: BTreeMap<(Option<Region>, String, Why), Hit>,
 }
 
 /// The resources a kind of failure hit, and what AWS said the first time.
@@ -36,50 +36,41 @@ struct Hit {
 }
 
 impl Failures {
-    /// Adds what the facts of one account could not tell.
+    /// Adds what the facts of the account could not tell.
     pub(super) fn add(&mut self, facts: &AccountFacts) {
         for line in &facts.lines {
             for unknown in unknowns(line) {
                 let region = unknown.region.clone().or_else(|| line.region.clone());
-                self.note(&facts.account, region, line.id.as_str(), unknown);
+                self.note(region, line.id.as_str(), unknown);
             }
         }
     }
 
-    /// Adds what the caller could not tell of the organization, in the account it asked from.
-    pub(super) fn add_organization(&mut self, organization: &Organization, caller: &AccountId) {
+    /// Adds what the caller could not tell of the organization, where the account is the one it asked from.
+    pub(super) fn add_organization(&mut self, organization: &Organization) {
         for account in &organization.accounts {
             if let Err(unknown) = &account.ou_path {
-                self.note(caller, unknown.region.clone(), account.id.as_str(), unknown.clone());
+                self.note(unknown.region.clone(), account.id.as_str(), unknown.clone());
             }
         }
         let whole = [organization.organization.get().err(), organization.listed.clone().err()];
         for unknown in whole.into_iter().flatten() {
-            self.note(caller, unknown.region.clone(), "organization", unknown);
+            self.note(unknown.region.clone(), "organization", unknown);
         }
     }
 
-    fn note(&mut self, account: &AccountId, region: Option<Region>, id: &str, unknown: Unknown) {
+    fn note(&mut self, region: Option<Region>, id: &str, unknown: Unknown) {
         if failed_call(&unknown) {
-            let account = unknown.account.clone().unwrap_or_else(|| account.clone());
-            let hit = self.counts.entry((account, region, unknown.call, unknown.why)).or_default();
+            let hit = self.counts.entry((region, unknown.call, unknown.why)).or_default();
             hit.ids.insert(id.to_owned());
             hit.message = hit.message.take().or(unknown.message);
         }
     }
 
-    pub(super) fn merge(&mut self, other: Self) {
-        for (key, hit) in other.counts {
-            let entry = self.counts.entry(key).or_default();
-            entry.ids.extend(hit.ids);
-            entry.message = entry.message.take().or(hit.message);
-        }
-    }
-
     /// Denials first, then every other failure.
-    pub(super) fn split(self) -> (Vec<Failure>, Vec<Failure>) {
-        let all = self.counts.into_iter().map(|((account, region, call, why), hit)| Failure {
-            account,
+    pub(super) fn split(self, account: &AccountId) -> (Vec<Failure>, Vec<Failure>) {
+        let all = self.counts.into_iter().map(|((region, call, why), hit)| Failure {
+            account: account.clone(),
             region,
             action: operations::action(&call).map(str::to_owned),
             call,
@@ -90,9 +81,10 @@ impl Failures {
         all.partition(|f| matches!(f.why, Why::Denied | Why::DeniedByScp))
     }
 
-    pub(super) fn any_of(&self, account: &AccountId) -> bool {
+    /// Whether any concerns the account itself.
+    pub(super) fn any(&self) -> bool {
         // What the caller could not ask of the organization says nothing of how its own account was read.
-        self.counts.keys().any(|(a, _, call, _)| a == account && !call.starts_with("organizations:"))
+        self.counts.keys().any(|(_, call, _)| !call.starts_with("organizations:"))
     }
 }
 
@@ -122,10 +114,12 @@ fn unknowns(line: &Line) -> Vec<Unknown> {
             _ => {}
         }
     }
+    let plain = "internal error: a fact is plain data";
     let mut found = Vec::new();
-    match serde_json::to_value(&line.fact) {
-        Ok(value) => walk(&value, &mut found),
-        Err(e) => panic!("internal error: a fact is plain data: {e}"),
+    // Most lines say nothing unknown, which their text tells soonest.
+    let text = serde_json::to_string(&line.fact).unwrap_or_else(|e| panic!("{plain}: {e}"));
+    if text.contains("\"unknown\"") {
+        walk(&serde_json::from_str(&text).unwrap_or_else(|e| panic!("{plain}: {e}")), &mut found);
     }
     found
 }

@@ -5,8 +5,8 @@ use crate::finding::{ExceptionRef, Finding, Status};
 use crate::model::time::Timestamp;
 use crate::results::ExceptionResult;
 
-/// Marks matching findings; the first active exception wins over expired ones. Returns the register with its counts.
-pub(super) fn apply(exceptions: &[Exception], findings: &mut [Finding], as_of: Timestamp) -> Vec<ExceptionResult> {
+/// Marks matching findings; the first active exception wins over expired ones. Returns how many each matches.
+pub(super) fn mark(exceptions: &[Exception], findings: &mut [Finding], as_of: Timestamp) -> Vec<u64> {
     let mut matches = vec![0_u64; exceptions.len()];
     for finding in findings.iter_mut().filter(|f| matches!(f.status, Status::Fail | Status::Unknown)) {
         for (index, exception) in exceptions.iter().enumerate() {
@@ -20,6 +20,11 @@ pub(super) fn apply(exceptions: &[Exception], findings: &mut [Finding], as_of: T
             }
         }
     }
+    matches
+}
+
+/// The register, with the findings that each exception matches.
+pub(super) fn register(exceptions: &[Exception], matches: Vec<u64>, as_of: Timestamp) -> Vec<ExceptionResult> {
     exceptions
         .iter()
         .zip(matches)

@@ -1,11 +1,14 @@
-//! What a failed call means: every error of the SDK becomes one of the reasons a fact can be unknown.
+//! What a failed call means: every error of the SDK becomes one of the reasons a fact can be unknown, and one of the
+//! ways to go on.
 //!
-//! Answers that mean "there is none" are no failures; the collectors name their codes.
+//! Answers that mean "there is none" are no failures; the collectors name their codes. How often is tried is `call`'s.
 
 use std::error::Error;
+use std::time::SystemTime;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::date_time::{DateTime, Format};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::interceptor::Incomplete;
@@ -13,6 +16,99 @@ use crate::model::observed::Why;
 
 /// Longest message kept of what AWS said.
 const MESSAGE_CHARS: usize = 300;
+
+/// What a failure means for the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was answered, and would be answered the same again.
+    Final,
+    /// AWS asks for fewer requests.
+    Throttled,
+    /// AWS failed; it may not the next time.
+    Faulty,
+    /// The answer was cut off, or no answer of this protocol.
+    Garbled,
+    /// Nothing came back.
+    Silent,
+    /// The credentials are past their time.
+    Expired,
+    /// The credentials are not known here: the region is not enabled, or they were revoked.
+    Unrecognized,
+    /// Nothing was sent: the mistake is here.
+    Unsent,
+}
+
+/// What an error means for the next attempt.
+pub(crate) fn verdict<E>(error: &SdkError<E, HttpResponse>) -> Verdict
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => Verdict::Silent,
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => Verdict::Silent,
+        // A connection that closed before the answer, which the SDK knows as passing and as nothing else.
+        SdkError::DispatchFailure(failure) if failure.as_other().is_some() => Verdict::Silent,
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => Verdict::Unsent,
+        SdkError::ResponseError(response) => {
+            let status = response.raw().status();
+            // A member AWS leaves out it leaves out again.
+            if status.is_success() && lacks_member(error.source()) {
+                Verdict::Final
+            } else {
+                of_status(status.as_u16())
+            }
+        }
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            let code = service.err().code().map(|code| code.strip_prefix("Client.").unwrap_or(code));
+            match code {
+                // The SDK signs the next attempt with the time this answer told.
+                Some(code) if OUT_OF_TIME.contains(&code) && clocks_differ(service.raw()) => Verdict::Faulty,
+                Some(code) if EXPIRED.contains(&code) => Verdict::Expired,
+                Some(code) if THROTTLES.contains(&code) => Verdict::Throttled,
+                Some(code) if of_code(code, "") == Some(Why::RegionDisabled) => Verdict::Unrecognized,
+                Some("RequestTimeout" | "RequestTimeoutException") => Verdict::Faulty,
+                _ => of_status(status),
+            }
+        }
+        _ => Verdict::Final,
+    }
+}
+
+fn of_status(status: u16) -> Verdict {
+    match status {
+        200..300 => Verdict::Garbled,
+        429 => Verdict::Throttled,
+        408 | 500 | 502..=504 => Verdict::Faulty,
+        _ => Verdict::Final,
+    }
+}
+
+fn lacks_member(mut error: Option<&(dyn Error + 'static)>) -> bool {
+    while let Some(cause) = error {
+        if let Some(Incomplete::Lacks(_)) = cause.downcast_ref() {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
+}
+
+/// Codes by which services refuse a signature, of which a wrong clock is one cause.
+const OUT_OF_TIME: &[&str] =
+    &["RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"];
+/// The SDK takes smaller differences for none (`ServiceClockSkewClassifier`); AWS bears five minutes.
+const CLOCKS_DIFFER_SECONDS: u64 = 240;
+
+/// Whether an answer was given at another time than the host's clock shows.
+fn clocks_differ(response: &HttpResponse) -> bool {
+    let theirs = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+    theirs
+        .is_some_and(|theirs| DateTime::from(SystemTime::now()).secs().abs_diff(theirs.secs()) > CLOCKS_DIFFER_SECONDS)
+}
+
+/// Codes by which services say that a session is past its time.
+const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
 
 /// A failure, reduced to what tells its class.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,14 +213,18 @@ fn of_code(code: &str, message: &str) -> Option<Why> {
         "OptInRequired" | "SubscriptionRequiredException" => Why::NotSubscribed,
         "UnknownOperationException" | "UnsupportedOperationInRegion" => Why::ServiceAbsent,
         "RequestTimeout" | "RequestTimeoutException" => Why::TimedOut,
-        "NoSuchBucket" => Why::Vanished,
+        "NoSuchBucket" | "TrailNotFoundException" => Why::Vanished,
         _ if code.starts_with("ResourceNotFound") => Why::Vanished,
-        "ValidationException" if contains(message, "could not find") => Why::Vanished,
+        // How SageMaker says it, in other words for each kind of resource.
+        "ValidationException" if NOT_THERE.iter().any(|said| contains(message, said)) => Why::Vanished,
         // How Bedrock answers a list where it does not exist.
         "ValidationException" if contains(message, "unknown operation") => Why::ServiceAbsent,
         _ => return None,
     })
 }
+
+/// What validation errors say of a resource that is not there.
+const NOT_THERE: &[&str] = &["could not find", "not found", "recordnotfound", "does not exist"];
 
 /// Codes by which services ask for fewer requests.
 const THROTTLES: &[&str] = &[
@@ -221,6 +321,8 @@ mod tests {
             (Some("OptInRequired"), 403, "", Why::NotSubscribed),
             (Some("UnknownOperationException"), 400, "", Why::ServiceAbsent),
             (Some("ValidationException"), 400, "Could not find endpoint \"arn\"", Why::Vanished),
+            (Some("ValidationException"), 400, "Requested resource not found.", Why::Vanished),
+            (Some("ValidationException"), 400, "RecordNotFound", Why::Vanished),
             (Some("ValidationException"), 400, "1 validation error detected", Why::Failed),
             (Some("ResourceNotFound"), 400, "", Why::Vanished),
             (Some("NoSuchBucket"), 404, "", Why::Vanished),
@@ -231,6 +333,21 @@ mod tests {
         for (code, status, message, wanted) in table {
             let failure = Failure { code: *code, status: Some(*status), message };
             assert_eq!(failure.why(), *wanted, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn statuses_tell_whether_to_try_again() {
+        let table = [
+            (200, Verdict::Garbled),
+            (404, Verdict::Final),
+            (429, Verdict::Throttled),
+            (500, Verdict::Faulty),
+            (501, Verdict::Final),
+            (503, Verdict::Faulty),
+        ];
+        for (status, wanted) in table {
+            assert_eq!(of_status(status), wanted, "{status}");
         }
     }
 

@@ -1,37 +1,41 @@
-//! How every client is made: one connection pool, explicit timeouts and retries, the guarding interceptor.
+//! How every client is made: one connection pool, explicit timeouts, the guarding interceptor.
 //!
-//! Collectors make clients only here; whose credentials they carry is decided in `session`.
+//! Collectors make clients only here; whose credentials they carry is decided in `session`, how often and how fast they
+//! ask in `call`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::identity::IdentityCache;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_sts::config::retry::RetryPartition;
 use aws_sdk_sts::config::{SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::pool::{Client as PooledClient, ConnectionPool};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use tokio::sync::Semaphore;
 
+use crate::aws::breaker::Breaker;
 use crate::aws::imitation;
 use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
+use crate::aws::stop::Stop;
+use crate::aws::store::Confined;
+use crate::aws::turns::Turns;
+use crate::config::Timeouts;
 use crate::model::ids::Region;
 
 /// A sweep walks over hundreds of hosts; connections to those it has left are soon closed.
-const IDLE: Duration = Duration::from_secs(20);
-/// Requests under way at a time in the whole process; many systems allow a process about a thousand sockets.
-pub(crate) const REQUESTS_AT_A_TIME: usize = 128;
+const IDLE: Duration = Duration::from_secs(10);
 
-/// How long a call may take and how often it is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How long a call may take, how often it is tried, and how much is asked at a time.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// Until a connection stands.
     pub connect: Duration,
@@ -43,44 +47,80 @@ pub struct Limits {
     pub operation: Duration,
     /// Requests an operation may cost, the first included.
     pub attempts: u32,
+    /// Requests under way at a time in the whole process, at most.
+    pub requests: usize,
+    /// Share of AWS's limits a sweep may use, above 0 and at most 1: others work in the same accounts.
+    pub share: f64,
+}
+
+impl From<Timeouts> for Limits {
+    fn from(Timeouts { connect, read, attempt, operation, attempts }: Timeouts) -> Self {
+        Self { connect, read, attempt, operation, attempts, requests: requests_at_a_time(), share: 0.5 }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            read: Duration::from_secs(15),
-            attempt: Duration::from_secs(20),
-            operation: Duration::from_secs(90),
-            attempts: 5,
-        }
+        Self::from(Timeouts::default())
     }
 }
 
+/// As many as the files the system lets the process open bear: a connection is one, and those that idle count too.
+fn requests_at_a_time() -> usize {
+    // Systems that do not tell allow 256 by default.
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
+    let files = match soft {
+        Some("unlimited") => usize::MAX,
+        Some(number) => number.parse().unwrap_or(256),
+        None => 256,
+    };
+    (files / 3).clamp(64, 1024)
+}
+
 /// Everything the clients of a run share.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Common {
-    pub http: SharedHttpClient,
     pub limits: Limits,
+    pub ledger: Arc<Ledger>,
+    /// Ends the run early.
+    pub stop: Stop,
+    /// Requests under way at a time; no more when the run is to end.
+    pub turns: Turns,
+    /// What all clients are made from, less region and credentials.
+    base: SdkConfig,
+    guard: Guard,
+    breakers: Mutex<BTreeMap<(&'static str, Region), Breaker>>,
+    began: Instant,
+    /// Microseconds from `began` to the last answer of anyone.
+    answered: AtomicU64,
+}
+
+/// Where requests go when they do not go to AWS's own endpoints.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Endpoints {
     /// Where requests go instead of AWS.
-    pub endpoint_url: Option<String>,
+    pub url: Option<String>,
     pub use_fips: Option<bool>,
     pub use_dual_stack: Option<bool>,
-    pub ledger: Arc<Ledger>,
-    /// Requests under way at a time, so that a sweep over hundreds of hosts does not run out of sockets.
-    pub turns: Arc<Semaphore>,
 }
 
 /// One session in one region: what its clients are made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     config: SdkConfig,
-    /// Prefix of its retry partitions, `account/region/session`.
-    name: String,
-    /// One retry quota a service; the SDK's own would be shared by all accounts of the process, so that one throttled
-    /// account would use up the retries of all.
-    partitions: Arc<Mutex<BTreeMap<&'static str, RetryPartition>>>,
-    ledger: Arc<Ledger>,
+    guard: Guard,
+}
+
+/// AWS's clock as far as an answer has told it. The SDK learns the time too, but anew for each of thousands of clients,
+/// by a request that is refused.
+#[derive(Debug)]
+struct TheirClock(Arc<Ledger>);
+
+impl TimeSource for TheirClock {
+    fn now(&self) -> SystemTime {
+        self.0.on_their_clock(SystemTime::now())
+    }
 }
 
 /// The process's connection pool. Hosts are per service and region, so that accounts share connections. `imitated`: it
@@ -109,60 +149,80 @@ pub(crate) fn app_name() -> AppName {
 }
 
 impl Limits {
+    /// What the SDK watches; attempts and whole operations are `call`'s, because waiting for a turn counts for neither.
     pub(crate) fn timeouts(&self) -> TimeoutConfig {
-        TimeoutConfig::builder()
-            .connect_timeout(self.connect)
-            .read_timeout(self.read)
-            .operation_attempt_timeout(self.attempt)
-            .operation_timeout(self.operation)
-            .build()
+        TimeoutConfig::builder().connect_timeout(self.connect).read_timeout(self.read).build()
+    }
+}
+
+impl Common {
+    pub(crate) fn new(http: SharedHttpClient, limits: Limits, endpoints: Endpoints, stop: Stop) -> Self {
+        let ledger: Arc<Ledger> = Arc::default();
+        let mut builder = SdkConfig::builder()
+            .behavior_version(behavior())
+            // The SDK's own cache holds 64 identities and refreshes ten seconds before expiry; ours does better.
+            .identity_cache(IdentityCache::no_cache())
+            .http_client(http)
+            // One request an operation: between attempts nothing may be held that others wait for.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(limits.timeouts())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(TheirClock(ledger.clone()))
+            // Answers are small; the read timeout covers a stalled one without false alarms.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .app_name(app_name());
+        builder.set_endpoint_url(endpoints.url);
+        builder.set_use_fips(endpoints.use_fips);
+        builder.set_use_dual_stack(endpoints.use_dual_stack);
+        Self {
+            turns: Turns::new(limits.requests),
+            base: builder.build(),
+            guard: Guard::new(ledger.clone()),
+            breakers: Mutex::default(),
+            began: Instant::now(),
+            answered: AtomicU64::new(0),
+            limits,
+            ledger,
+            stop,
+        }
+    }
+
+    /// Notes that somebody answered.
+    pub(crate) fn note_answer(&self) {
+        let elapsed = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.answered.store(elapsed, Ordering::Relaxed);
+    }
+
+    /// Whether anybody answered since; if not, it may be the network that is down and not the one who was asked.
+    pub(crate) fn answered_since(&self, then: Instant) -> bool {
+        self.began + Duration::from_micros(self.answered.load(Ordering::Relaxed)) > then
+    }
+
+    pub(crate) fn with_breaker<T>(
+        &self,
+        service: &'static str,
+        region: &Region,
+        act: impl FnOnce(&mut Breaker) -> T,
+    ) -> T {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        act(breakers.entry((service, region.clone())).or_default())
     }
 }
 
 impl Access {
-    /// `name` tells the account and the session apart; the provider is asked before every request, so it must cache.
-    pub(crate) fn new(common: &Common, name: &str, region: &Region, provider: SharedCredentialsProvider) -> Self {
-        let mut builder = SdkConfig::builder()
-            .behavior_version(behavior())
-            .region(aws_config::Region::new(region.as_str().to_owned()))
-            .credentials_provider(provider)
-            // The SDK's own cache holds 64 identities and refreshes ten seconds before expiry; ours does better.
-            .identity_cache(IdentityCache::no_cache())
-            .http_client(common.http.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(common.limits.attempts))
-            .timeout_config(common.limits.timeouts())
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .time_source(aws_smithy_async::time::SystemTimeSource::new())
-            // Answers are small; the read timeout covers a stalled one without false alarms.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .app_name(app_name());
-        builder.set_endpoint_url(common.endpoint_url.clone());
-        builder.set_use_fips(common.use_fips);
-        builder.set_use_dual_stack(common.use_dual_stack);
-        Self {
-            config: builder.build(),
-            name: format!("{name}/{region}"),
-            partitions: Arc::default(),
-            ledger: common.ledger.clone(),
-        }
-    }
-
-    fn partition(&self, service: &'static str) -> RetryPartition {
-        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
-        partitions
-            .entry(service)
-            .or_insert_with(|| RetryPartition::custom(format!("{}/{service}", self.name)).build())
-            .clone()
+    /// The provider is asked before every request, so it must cache.
+    pub(crate) fn new(common: &Common, region: &Region, provider: SharedCredentialsProvider) -> Self {
+        let region = aws_config::Region::new(region.as_str().to_owned());
+        let config = common.base.to_builder().region(region).credentials_provider(provider).build();
+        Self { config, guard: common.guard.clone() }
     }
 }
 
 macro_rules! clients {
     ($($name:ident $sdk:ident),* $(,)?) => { $(
         pub(crate) fn $name(access: &Access) -> $sdk::Client {
-            let config = $sdk::config::Builder::from(&access.config)
-                .retry_partition(access.partition(stringify!($name)))
-                .interceptor(Guard::new(access.ledger.clone()))
-                .build();
+            let config =
+                $sdk::config::Builder::from(&access.config).interceptor(access.guard.clone()).build();
             $sdk::Client::from_conf(config)
         }
     )* };
@@ -181,11 +241,25 @@ clients! {
     kms aws_sdk_kms,
 }
 
+/// S3 for the bucket that keeps locard's own runs; what it may do there its interceptor says. Nobody else's turn waits
+/// for it, so that the SDK may try again by itself.
+pub(crate) fn store(access: &Access, confined: Confined) -> aws_sdk_s3::Client {
+    let limits = Limits { attempt: Duration::from_secs(60), operation: Duration::from_secs(180), ..Limits::default() };
+    let timeouts = limits.timeouts().to_builder();
+    let timeouts = timeouts.operation_attempt_timeout(limits.attempt).operation_timeout(limits.operation).build();
+    let config = aws_sdk_s3::config::Builder::from(&access.config)
+        .retry_config(RetryConfig::standard().with_max_attempts(limits.attempts))
+        .timeout_config(timeouts)
+        .interceptor(confined)
+        .force_path_style(access.config.endpoint_url().is_some())
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
 /// S3 at an endpoint of its own is addressed by path: a bucket's name in the host would need DNS of its own.
 pub(crate) fn s3(access: &Access) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(&access.config)
-        .retry_partition(access.partition("s3"))
-        .interceptor(Guard::new(access.ledger.clone()))
+        .interceptor(access.guard.clone())
         .force_path_style(access.config.endpoint_url().is_some())
         .build();
     aws_sdk_s3::Client::from_conf(config)

@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use aws_smithy_types::date_time::{DateTime, Format};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -26,7 +26,7 @@ use crate::inventory::operations::{OPERATIONS, Operation};
 use crate::model::hash::sha256;
 
 /// The interceptor every client carries.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Guard {
     ledger: Arc<Ledger>,
 }
@@ -39,11 +39,15 @@ pub(crate) struct Refused {
     operation: String,
 }
 
-/// An answer without a member it must have; the SDK would read it as an empty list.
+/// An answer that the SDK would take for a whole one.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer lacks {missing}")]
-pub(crate) struct Incomplete {
-    missing: String,
+pub(crate) enum Incomplete {
+    /// A member it must have is not there; the SDK would read it as an empty list.
+    #[error("the answer lacks {0}")]
+    Lacks(String),
+    /// The SDK reads XML as far as it goes, and what is behind as absent.
+    #[error("the answer breaks off")]
+    BrokenOff,
 }
 
 impl Guard {
@@ -58,14 +62,15 @@ impl Intercept for Guard {
         "locard guard"
     }
 
-    /// Once an operation, before a request even exists.
+    /// Before a request even exists.
     fn read_before_serialization(
         &self,
         _context: &BeforeSerializationInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.ledger.count(listed(config)?, Event::Operation);
+        let listed = look_up(config)?;
+        config.interceptor_state().store_put(Listed(listed));
         Ok(())
     }
 
@@ -90,7 +95,7 @@ impl Intercept for Guard {
         Ok(())
     }
 
-    /// Once a request, retries included; the last place from which it can be held back.
+    /// The last place from which a request can be held back.
     fn read_before_transmit(
         &self,
         _context: &BeforeTransmitInterceptorContextRef<'_>,
@@ -134,7 +139,10 @@ impl Intercept for Guard {
         }
         // Every listed operation answers with a document; the SDK would read no bytes at all as one without members.
         if body.is_some_and(<[u8]>::is_empty) {
-            return Err(Box::new(Incomplete { missing: "its body".to_owned() }));
+            return Err(Box::new(Incomplete::Lacks("its body".to_owned())));
+        }
+        if body.is_some_and(|body| !is_whole(operation.service, body)) {
+            return Err(Box::new(Incomplete::BrokenOff));
         }
         if operation.required.is_empty() {
             return Ok(());
@@ -142,14 +150,26 @@ impl Intercept for Guard {
         let content_type = response.headers().get("content-type").unwrap_or("");
         match body.map(|body| missing(operation.required, content_type, body)) {
             Some(missing) if missing.is_empty() => Ok(()),
-            Some(missing) => Err(Box::new(Incomplete { missing: missing.join(", ") })),
-            None => Err(Box::new(Incomplete { missing: "its body".to_owned() })),
+            Some(missing) => Err(Box::new(Incomplete::Lacks(missing.join(", ")))),
+            None => Err(Box::new(Incomplete::Lacks("its body".to_owned()))),
         }
     }
 }
 
-/// The operation at hand, if it is on the allow-list.
+/// The operation at hand, once it was found on the allow-list.
+#[derive(Clone, Copy, Debug)]
+struct Listed(&'static Operation);
+
+impl Storable for Listed {
+    type Storer = StoreReplace<Self>;
+}
+
+/// The operation at hand; an error if it is not on the allow-list.
 fn listed(config: &ConfigBag) -> Result<&'static Operation, Refused> {
+    config.load::<Listed>().map_or_else(|| look_up(config), |listed| Ok(listed.0))
+}
+
+fn look_up(config: &ConfigBag) -> Result<&'static Operation, Refused> {
     let (service, operation) =
         config.load::<Metadata>().map_or(("an unnamed service", "unnamed"), |data| (data.service(), data.name()));
     let word = service_word(service);
@@ -196,6 +216,28 @@ fn missing(required: &[&'static str], content_type: &str, body: &[u8]) -> Vec<&'
     required.iter().zip(present).filter(|(_, present)| !present).map(|(name, _)| *name).collect()
 }
 
+/// Whether a body that the SDK does not read to its end has one: an XML document, or the policy of a bucket, which is
+/// handed on as it is.
+fn is_whole(service: &str, body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    match body.first() {
+        Some(b'<') => is_closed(body),
+        Some(b'{') if service == "s3" => serde_json::from_slice::<IgnoredAny>(body).is_ok(),
+        _ => true,
+    }
+}
+
+/// Whether the last tag of an XML text closes the first.
+fn is_closed(xml: &[u8]) -> bool {
+    let is_name = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    let Some(start) = xml.windows(2).position(|two| two[0] == b'<' && is_name(&two[1])) else { return false };
+    let root = xml.get(start + 1..).unwrap_or(&[]);
+    let end = root.iter().position(|b| matches!(b, b'>' | b'/') || b.is_ascii_whitespace()).unwrap_or(root.len());
+    let (name, rest) = root.split_at(end);
+    let before = xml.strip_suffix(b">").and_then(|xml| xml.strip_suffix(name));
+    before.is_some_and(|before| before.ends_with(b"</")) || (xml.ends_with(b"/>") && !rest.contains(&b'<'))
+}
+
 /// Names of the members of an object, those that are null left out; values are skipped, not kept.
 struct Members(Vec<String>);
 
@@ -233,4 +275,27 @@ fn has_element(xml: &[u8], name: &str) -> bool {
         let local = full.rsplit(|byte| *byte == b':').next();
         local == Some(name.as_bytes())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_off_is_seen() {
+        let whole = [
+            "<?xml version=\"1.0\"?>\n<A xmlns=\"x\"><B><C/></B></A>\n",
+            "<A><B/></A>",
+            "<A/>",
+            "<A xmlns=\"x/y\" />",
+            "{\"Statement\": []}",
+        ];
+        for text in whole {
+            assert!(is_whole("s3", text.as_bytes()), "{text}");
+            for end in 1..text.trim_end().len() {
+                let part = &text[..end];
+                assert!(!is_whole("s3", part.as_bytes()) || part.trim().is_empty(), "{part}");
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use crate::inventory::operations::{OPERATIONS, Operation};
 use crate::inventory::snapshot::CallCount;
@@ -27,7 +28,7 @@ struct Counts {
 /// What the ledger counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
-    /// An operation began.
+    /// An operation began, however many requests it takes.
     Operation,
     /// A request left, retries included.
     Attempt,
@@ -66,6 +67,16 @@ impl Ledger {
         self.skew.get().copied()
     }
 
+    /// An instant AWS told, as the host's clock will show it.
+    pub(crate) fn on_this_clock(&self, theirs: SystemTime) -> SystemTime {
+        shifted(theirs, self.clock_skew_seconds().unwrap_or(0))
+    }
+
+    /// An instant of the host's clock, as AWS's clock shows it.
+    pub(crate) fn on_their_clock(&self, here: SystemTime) -> SystemTime {
+        shifted(here, -self.clock_skew_seconds().unwrap_or(0))
+    }
+
     /// What was called, by `service:Operation`.
     pub fn calls(&self) -> BTreeMap<String, CallCount> {
         OPERATIONS
@@ -84,6 +95,12 @@ impl Ledger {
             throttled: sum.throttled + one.throttled,
         })
     }
+}
+
+fn shifted(at: SystemTime, seconds: i64) -> SystemTime {
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    let shifted = if seconds < 0 { at.checked_sub(by) } else { at.checked_add(by) };
+    shifted.unwrap_or(at)
 }
 
 impl Counts {

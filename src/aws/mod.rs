@@ -1,12 +1,19 @@
-//! Talking to AWS: clients, sessions, what guards and counts their calls, and what their errors mean.
+//! Talking to AWS: clients, sessions, how calls go and how fast, what guards and counts them, what their errors mean.
 //!
 //! What is asked, and which facts the answers become, is in `collect`.
 
+mod breaker;
+pub(crate) mod call;
 pub(crate) mod classify;
 pub(crate) mod client;
+pub(crate) mod ground;
 mod imitation;
 pub(crate) mod interceptor;
 pub mod ledger;
+mod pace;
 pub(crate) mod session;
+pub mod stop;
+pub mod store;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turns;

@@ -2,36 +2,40 @@
 //!
 //! Which accounts there are, and what is asked inside, is in `collect`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use aws_sdk_sts::operation::assume_role::{AssumeRoleError, AssumeRoleOutput};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
-use crate::aws::classify::{chain, classify, shorten};
-use crate::aws::client::{self, Access, Common, Limits};
-use crate::aws::ledger::Ledger;
-use crate::inventory::operations::{OPERATIONS, Session};
+use crate::aws::call::{Failure, call};
+use crate::aws::classify::{Verdict, chain, shorten, verdict};
+use crate::aws::client::{self, Access, Common, Endpoints, Limits};
+use crate::aws::ground::Ground;
+use crate::aws::stop::{Cause, Stop};
+use crate::inventory::operations::{self, OPERATIONS, Operation, Session};
 use crate::model::ids::{AccountId, Arn, Partition, Region};
 use crate::model::observed::{Told, Unknown, Why};
 
 /// How long a session is asked for: what a role entered from a role may last at most
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
 const SESSION_SECONDS: i32 = 3600;
-/// A session with less than this left is renewed before the next call.
+/// A session with less than this left is renewed before the next call; a short one with a quarter of it left.
 const RENEW_BEFORE: Duration = Duration::from_secs(600);
+/// The same for the caller's own credentials, whose issuer may give no others before the last minute.
+const REFRESH_BEFORE: Duration = Duration::from_secs(60);
 /// A refusal is not asked about again for so long: a sweep makes thousands of calls an account. One that may pass
 /// holds shorter.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(300);
 const FAILURE_HOLDS: Duration = Duration::from_secs(20);
 /// Characters of a session policy; AWS takes 2,048 and also limits a packed form it does not describe.
 const POLICY_CHARS: usize = 1500;
-/// Calls to STS at a time: entering thousands of accounts at once would be throttled.
-const STS_AT_A_TIME: usize = 8;
 
 /// Where the caller's credentials come from and where requests go.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +45,7 @@ pub(crate) struct Source {
     /// A region the run is about; it tells the partition where nothing else does.
     pub region: Option<Region>,
     pub limits: Limits,
+    pub stop: Stop,
 }
 
 /// How accounts are entered.
@@ -60,21 +65,21 @@ pub(crate) struct Caller {
     pub arn: String,
     pub account: AccountId,
     pub partition: Partition,
-    pub common: Common,
-    provider: SharedCredentialsProvider,
+    pub common: Arc<Common>,
+    provider: Arc<Kept>,
     /// Where STS is asked: the region the caller configured, else the home of the partition. Regional endpoints give
     /// tokens that opt-in regions take too.
-    sts_region: Region,
-    sts_turns: Arc<Semaphore>,
+    sts: Arc<Ground>,
 }
 
 /// One account and how to be in it. Sessions are made when first used, and renewed.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub account: AccountId,
-    common: Common,
+    common: Arc<Common>,
     workloads: Arc<Door>,
     evidence: Arc<Door>,
+    grounds: Arc<Mutex<BTreeMap<Region, Arc<Ground>>>>,
 }
 
 /// Finds the caller's credentials by the SDK's default chain and asks AWS whose they are.
@@ -97,89 +102,100 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
         (None, Some(region)) => Partition::of_region(region).home_region(),
         (None, None) => Partition::new("aws").home_region(),
     };
-    let common = Common {
-        http,
-        limits: source.limits,
-        endpoint_url: source.endpoint_url.clone().or_else(|| loaded.endpoint_url().map(str::to_owned)),
+    let endpoints = Endpoints {
+        url: source.endpoint_url.clone().or_else(|| loaded.endpoint_url().map(str::to_owned)),
         use_fips: loaded.use_fips(),
         use_dual_stack: loaded.use_dual_stack(),
-        ledger: Arc::new(Ledger::default()),
-        turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
     };
-    let provider = SharedCredentialsProvider::new(Kept { inner: provider, last: Mutex::default() });
-    provider.provide_credentials().await.map_err(|error| {
+    let common = Arc::new(Common::new(http, source.limits, endpoints, source.stop.clone()));
+    let provider = Arc::new(Kept { inner: provider, last: tokio::sync::Mutex::default() });
+    provider.credentials().await.map_err(|error| {
         let said = shorten(&chain(Some(&error)));
         format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}")
     })?;
-    let access = Access::new(&common, "caller", &sts_region, provider.clone());
-    let identity = client::sts(&access).get_caller_identity().send().await.map_err(|error| {
-        let (why, said) = classify(&error);
-        format!("cannot tell who is calling: sts:GetCallerIdentity in {sts_region}: {}: {said}", why.word())
+    let access = Access::new(&common, &sts_region, SharedCredentialsProvider::new(Of(provider.clone())));
+    // Whose account it is, is what is asked here.
+    let nobody = Ground::new(&common, &AccountId::new("caller"), &sts_region);
+    let client = client::sts(&access);
+    let identity =
+        call(&nobody, None, operation("sts:GetCallerIdentity"), || client.get_caller_identity().send()).await;
+    let identity = identity.map_err(|failure| {
+        let unknown = failure.unknown(&nobody, operation("sts:GetCallerIdentity"));
+        let said = unknown.message.as_ref().map_or_else(String::new, |said| format!(": {said}"));
+        format!("cannot tell who is calling: sts:GetCallerIdentity in {sts_region}: {}{said}", unknown.why.word())
     })?;
     let (Some(arn), Some(account)) = (identity.arn(), identity.account()) else {
         return Err("cannot tell who is calling: sts:GetCallerIdentity answered without account or ARN".to_owned());
     };
     let partition = Arn::parse(arn).map(|parts| Partition::new(parts.partition));
+    let account = AccountId::parse(account)?;
     Ok(Caller {
         arn: arn.to_owned(),
-        account: AccountId::parse(account)?,
         partition: partition.ok_or_else(|| format!("sts:GetCallerIdentity answered `{arn}`, which is no ARN"))?,
-        common,
         provider,
-        sts_region,
-        sts_turns: Arc::new(Semaphore::new(STS_AT_A_TIME)),
+        sts: Arc::new(Ground::new(&common, &account, &sts_region)),
+        common,
+        account,
     })
 }
 
 impl Caller {
-    /// The caller's own credentials, as they are, in a region.
-    pub(crate) fn access(&self, region: &Region) -> Access {
-        Access::new(&self.common, &format!("{}/caller", self.account), region, self.provider.clone())
+    /// The region the caller configured, else the home of the partition.
+    pub(crate) fn region(&self) -> &Region {
+        &self.sts.region
     }
 
     /// An account entered through the audit role, the caller's own included. Makes no call yet.
-    pub(crate) fn entry(&self, account: &AccountId, role: &Role) -> Entry {
-        let door = |session| Arc::new(Door::role(self, account, role, session));
+    pub(crate) fn entry(self: &Arc<Self>, account: &AccountId, role: &Arc<Role>) -> Entry {
+        let door = |session| {
+            let way = Way::Role { caller: self.clone(), role: role.clone(), session };
+            Arc::new(Door::new(account, way))
+        };
         Entry {
             account: account.clone(),
             common: self.common.clone(),
             workloads: door(Session::Workloads),
             evidence: door(Session::Evidence),
+            grounds: Arc::default(),
         }
     }
 
     /// The caller's own account with the caller's own credentials: single-account mode, where no role is assumed and
     /// nothing narrows the sessions but the allow-list.
     pub(crate) fn own_entry(&self) -> Entry {
-        let door = Arc::new(Door::own(self));
-        Entry { account: self.account.clone(), common: self.common.clone(), workloads: door.clone(), evidence: door }
+        let way = Way::Own { provider: self.provider.clone(), arn: self.arn.clone() };
+        let door = Arc::new(Door::new(&self.account, way));
+        Entry {
+            account: self.account.clone(),
+            common: self.common.clone(),
+            workloads: door.clone(),
+            evidence: door,
+            grounds: Arc::default(),
+        }
     }
 }
 
 #[cfg(test)]
 impl Caller {
-    /// A caller with made-up credentials, whose requests all go to one address and are tried once.
-    pub(crate) fn made_up(endpoint_url: String, account: &str) -> Self {
-        let limits = Limits { attempts: 1, ..Limits::default() };
+    /// The caller's own credentials, taken for those of an account.
+    pub(crate) fn entry_of(&self, account: &str) -> Entry {
+        Entry { account: AccountId::new(account), ..self.own_entry() }
+    }
+
+    /// A caller with made-up credentials, whose requests all go to one address.
+    pub(crate) fn made_up(endpoint_url: String, account: &str, limits: Limits) -> Self {
         let http = client::http_client(false).unwrap_or_else(|e| panic!("{e}"));
-        let common = Common {
-            http,
-            limits,
-            endpoint_url: Some(endpoint_url),
-            use_fips: None,
-            use_dual_stack: None,
-            ledger: Arc::default(),
-            turns: Arc::new(Semaphore::new(client::REQUESTS_AT_A_TIME)),
-        };
-        let provider = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
+        let endpoints = Endpoints { url: Some(endpoint_url), ..Endpoints::default() };
+        let common = Arc::new(Common::new(http, limits, endpoints, Stop::default()));
+        let inner = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
+        let account = AccountId::new(account);
         Self {
             arn: format!("arn:aws:iam::{account}:user/made-up"),
-            account: AccountId::new(account),
             partition: Partition::new("aws"),
+            provider: Arc::new(Kept { inner, last: tokio::sync::Mutex::default() }),
+            sts: Arc::new(Ground::new(&common, &account, &Region::new("us-east-1"))),
             common,
-            provider,
-            sts_region: Region::new("us-east-1"),
-            sts_turns: Arc::new(Semaphore::new(1)),
+            account,
         }
     }
 }
@@ -187,36 +203,29 @@ impl Caller {
 impl Entry {
     /// What clients of a session are made from, in a region.
     pub(crate) fn access(&self, session: Session, region: &Region) -> Access {
-        let door = self.door(session);
-        let provider = SharedCredentialsProvider::new(Through(door.clone()));
-        let name = format!("{}/{}", self.account, word(session));
-        Access::new(&self.common, &name, region, provider)
+        let provider = SharedCredentialsProvider::new(Through(self.door(session).clone()));
+        Access::new(&self.common, region, provider)
     }
 
-    /// Makes sure the session stands and will for some minutes; returns the ARN it acts as. Called before each
-    /// request, so that entering is not counted against the time the request may take.
+    /// Makes sure the session stands and will for some minutes; returns the ARN it acts as.
     pub(crate) async fn ready(&self, session: Session) -> Told<String> {
-        self.door(session).pass().await.map(|inside| inside.arn)
+        self.door(session).pass().await.map(|inside| inside.arn.clone())
     }
 
-    /// Waits until one request more may be under way; it counts until the permit is dropped.
-    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
-        match self.common.turns.acquire().await {
-            Ok(permit) => permit,
-            Err(closed) => panic!("internal error: the semaphore of requests is never closed: {closed}"),
-        }
+    /// The account in a region, the same for all who ask there.
+    pub(crate) fn ground(&self, region: &Region) -> Arc<Ground> {
+        let mut grounds = self.grounds.lock().unwrap_or_else(PoisonError::into_inner);
+        let ground =
+            grounds.entry(region.clone()).or_insert_with(|| Arc::new(Ground::new(&self.common, &self.account, region)));
+        ground.clone()
     }
 
-    /// Whether it is the caller as it came, not a role.
-    fn own(&self) -> bool {
-        matches!(self.evidence.way, Way::Own { .. })
-    }
-
-    fn door(&self, session: Session) -> &Arc<Door> {
+    pub(crate) fn door(&self, session: Session) -> &Arc<Door> {
         match session {
             Session::Workloads => &self.workloads,
             Session::Evidence => &self.evidence,
-            Session::Caller if self.own() => &self.evidence,
+            // Whether it is the caller as it came, not a role.
+            Session::Caller if matches!(self.evidence.way, Way::Own { .. }) => &self.evidence,
             Session::Caller => panic!("internal error: what the caller asks is not asked inside an account"),
         }
     }
@@ -224,47 +233,49 @@ impl Entry {
 
 /// One session of one account: how it is made, and what came of the last attempt.
 #[derive(Debug)]
-struct Door {
+pub(crate) struct Door {
     account: AccountId,
     way: Way,
-    /// Locked while a session is made, so that concurrent calls wait for one AssumeRole instead of making their own.
     state: Mutex<State>,
+    /// Held while a session is made, so that concurrent calls wait for one AssumeRole instead of making their own.
+    entering: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 enum Way {
     /// The caller's credentials as they are.
-    Own { provider: SharedCredentialsProvider, arn: String },
+    Own { provider: Arc<Kept>, arn: String },
     /// AssumeRole with a session policy.
-    Role(Box<Assume>),
-}
-
-#[derive(Debug)]
-struct Assume {
-    caller: Caller,
-    role_arn: String,
-    role: Role,
-    policy: String,
+    Role { caller: Arc<Caller>, role: Arc<Role>, session: Session },
 }
 
 #[derive(Debug, Default)]
 enum State {
     #[default]
     Closed,
-    Inside(Inside),
+    Inside(Arc<Inside>),
     Refused {
         unknown: Unknown,
         until: SystemTime,
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Inside {
     credentials: Credentials,
     arn: String,
+    since: Instant,
+    /// With less than this left it is renewed.
+    spare: Duration,
 }
 
 impl Inside {
+    fn new(credentials: Credentials, arn: String, spare: Duration) -> Self {
+        let life = credentials.expiry().and_then(|expiry| expiry.duration_since(SystemTime::now()).ok());
+        let spare = life.map_or(spare, |life| spare.min(life / 4));
+        Self { credentials, arn, since: Instant::now(), spare }
+    }
+
     /// Whether more than `spare` is left; credentials without expiry stay.
     fn lasts(&self, spare: Duration) -> bool {
         self.credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now() + spare)
@@ -272,46 +283,70 @@ impl Inside {
 }
 
 impl Door {
-    fn role(caller: &Caller, account: &AccountId, role: &Role, session: Session) -> Self {
-        let assume = Assume {
-            caller: caller.clone(),
-            role_arn: format!("arn:{}:iam::{account}:role/{}", caller.partition, role.name.trim_start_matches('/')),
-            role: role.clone(),
-            policy: session_policy(session),
-        };
-        Self { account: account.clone(), way: Way::Role(Box::new(assume)), state: Mutex::default() }
+    fn new(account: &AccountId, way: Way) -> Self {
+        Self { account: account.clone(), way, state: Mutex::default(), entering: tokio::sync::Mutex::default() }
     }
 
-    fn own(caller: &Caller) -> Self {
-        let way = Way::Own { provider: caller.provider.clone(), arn: caller.arn.clone() };
-        Self { account: caller.account.clone(), way, state: Mutex::default() }
+    /// Makes sure the session stands and will for some minutes. Called before each request, so that entering is not
+    /// counted against the time the request may take.
+    pub(crate) async fn open(&self) -> Told<()> {
+        self.pass().await.map(|_| ())
+    }
+
+    /// Leaves the session that was refused to whoever asked then, so that the next to pass makes a new one. False if
+    /// there is none, or it was younger than it must be for that to help.
+    pub(crate) async fn leave(&self, asked: Instant, old: Duration) -> bool {
+        {
+            let mut state = self.state();
+            match &*state {
+                State::Inside(inside) if inside.since <= asked => {
+                    if asked.saturating_duration_since(inside.since) < old {
+                        return false;
+                    }
+                    *state = State::Closed;
+                }
+                // Somebody else was faster, or is at it.
+                State::Inside(_) | State::Closed => return true,
+                State::Refused { .. } => return false,
+            }
+        }
+        if let Way::Own { provider, .. } = &self.way {
+            provider.forget().await;
+        }
+        true
+    }
+
+    /// Takes note that a new session was refused like the one before. The caller's own credentials have no other source.
+    pub(crate) fn refused(&self, stop: &Stop) {
+        if matches!(self.way, Way::Own { .. }) {
+            stop.stop(Cause::Credentials);
+        }
     }
 
     /// The session, made or renewed if need be.
-    async fn pass(&self) -> Told<Inside> {
-        let assume = match &self.way {
-            Way::Own { provider, arn } => {
-                let credentials = provider.provide_credentials().await.map_err(|error| {
-                    self.unknown("sts:GetCallerIdentity", Why::Failed).saying(format!("no credentials: {error}"))
-                })?;
-                return Ok(Inside { credentials, arn: arn.clone() });
-            }
-            Way::Role(assume) => assume,
-        };
-        let mut state = self.state.lock().await;
-        match &*state {
-            State::Inside(inside) if inside.lasts(RENEW_BEFORE) => return Ok(inside.clone()),
-            State::Refused { unknown, until } if SystemTime::now() < *until => return Err(unknown.clone()),
-            _ => {}
+    async fn pass(&self) -> Told<Arc<Inside>> {
+        if let Some(known) = self.known() {
+            return known;
         }
-        match self.enter(assume).await {
+        let _entering = self.entering.lock().await;
+        if let Some(known) = self.known() {
+            return known;
+        }
+        let entered = match &self.way {
+            Way::Own { provider, arn } => self.come(provider, arn).await,
+            // On the heap: a call enters, and entering is a call.
+            Way::Role { caller, role, session } => self.enter(caller, role, *session).await,
+        };
+        let mut state = self.state();
+        match entered {
             Ok(inside) => {
+                let inside = Arc::new(inside);
                 *state = State::Inside(inside.clone());
                 Ok(inside)
             }
             // A renewal that fails is tried again while the old session still works.
             Err(unknown) => match &*state {
-                State::Inside(old) if old.lasts(Duration::from_secs(30)) => Ok(old.clone()),
+                State::Inside(old) if old.lasts(Duration::ZERO) => Ok(old.clone()),
                 _ => {
                     let holds = if unknown.why.passing() { FAILURE_HOLDS } else { REFUSAL_HOLDS };
                     *state = State::Refused { unknown: unknown.clone(), until: SystemTime::now() + holds };
@@ -321,51 +356,94 @@ impl Door {
         }
     }
 
+    /// What the last attempt came to, as long as it holds.
+    fn known(&self) -> Option<Told<Arc<Inside>>> {
+        match &*self.state() {
+            State::Inside(inside) if inside.lasts(inside.spare) => Some(Ok(inside.clone())),
+            State::Refused { unknown, until } if SystemTime::now() < *until => Some(Err(unknown.clone())),
+            _ => None,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn come(&self, provider: &Kept, arn: &str) -> Told<Inside> {
+        let credentials = provider.credentials().await.map_err(|error| {
+            self.unknown("sts:GetCallerIdentity", Why::Failed).saying(format!("no credentials: {error}"))
+        })?;
+        Ok(Inside::new(credentials, arn.to_owned(), REFRESH_BEFORE))
+    }
+
     /// AssumeRole, and a look whether the session is in the account it should be in.
-    async fn enter(&self, assume: &Assume) -> Told<Inside> {
-        let caller = &assume.caller;
-        let _turn = caller
-            .sts_turns
-            .acquire()
-            .await
-            .map_err(|error| self.unknown("sts:AssumeRole", Why::Failed).saying(error.to_string()))?;
-        let access = caller.access(&caller.sts_region);
-        let answer = client::sts(&access)
-            .assume_role()
-            .role_arn(&assume.role_arn)
-            .role_session_name(format!("locard-{}", assume.role.run_id))
-            .set_external_id(assume.role.external_id.clone())
-            .set_source_identity(assume.role.source_identity.clone())
-            .duration_seconds(SESSION_SECONDS)
-            .policy(&assume.policy)
-            .send()
-            .await
-            .map_err(|error| {
-                let (why, said) = classify(&error);
-                self.unknown("sts:AssumeRole", why).saying(said)
+    fn enter<'a>(&'a self, caller: &'a Arc<Caller>, role: &'a Role, session: Session) -> BoxFuture<'a, Told<Inside>> {
+        async move {
+            let answer = match self.assume(caller, role, session).await {
+                Err(Failure::Refused(error)) if is_of_credentials(verdict(&error)) => {
+                    // Whoever issued them may have issued others since.
+                    caller.provider.forget().await;
+                    match self.assume(caller, role, session).await {
+                        Err(Failure::Refused(error)) if is_of_credentials(verdict(&error)) => {
+                            caller.common.stop.stop(Cause::Credentials);
+                            Err(Failure::Refused(error))
+                        }
+                        answer => answer,
+                    }
+                }
+                answer => answer,
+            };
+            let answer = answer.map_err(|failure| Unknown {
+                region: None,
+                ..failure.unknown(&caller.sts, operation("sts:AssumeRole")).in_account(&self.account)
             })?;
-        let given = answer.credentials().ok_or_else(|| self.unknown("sts:AssumeRole", Why::Malformed))?;
-        let expiry = SystemTime::try_from(*given.expiration())
-            .map_err(|error| self.unknown("sts:AssumeRole", Why::Malformed).saying(error.to_string()))?;
-        let credentials = Credentials::new(
-            given.access_key_id(),
-            given.secret_access_key(),
-            Some(given.session_token().to_owned()),
-            Some(expiry),
-            "LocardAssumeRole",
-        );
-        let arn = self.assert_account(caller, &credentials).await?;
-        Ok(Inside { credentials, arn })
+            let given = answer.credentials().ok_or_else(|| self.unknown("sts:AssumeRole", Why::Malformed))?;
+            let expiry = SystemTime::try_from(*given.expiration())
+                .map_err(|error| self.unknown("sts:AssumeRole", Why::Malformed).saying(error.to_string()))?;
+            let credentials = Credentials::new(
+                given.access_key_id(),
+                given.secret_access_key(),
+                Some(given.session_token().to_owned()),
+                Some(caller.common.ledger.on_this_clock(expiry)),
+                "LocardAssumeRole",
+            );
+            let arn = self.assert_account(caller, &credentials).await?;
+            Ok(Inside::new(credentials, arn, RENEW_BEFORE))
+        }
+        .boxed()
+    }
+
+    async fn assume(
+        &self,
+        caller: &Caller,
+        role: &Role,
+        session: Session,
+    ) -> Result<AssumeRoleOutput, Failure<AssumeRoleError>> {
+        let provider = SharedCredentialsProvider::new(Of(caller.provider.clone()));
+        let access = Access::new(&caller.common, &caller.sts.region, provider);
+        let role_arn =
+            format!("arn:{}:iam::{}:role/{}", caller.partition, self.account, role.name.trim_start_matches('/'));
+        let request = client::sts(&access)
+            .assume_role()
+            .role_arn(role_arn)
+            .role_session_name(format!("locard-{}", role.run_id))
+            .set_external_id(role.external_id.clone())
+            .set_source_identity(role.source_identity.clone())
+            .duration_seconds(SESSION_SECONDS)
+            .policy(policy_of(session));
+        call(&caller.sts, None, operation("sts:AssumeRole"), || request.clone().send()).await
     }
 
     /// The ARN of the session, once AWS has said that it is in this account.
     async fn assert_account(&self, caller: &Caller, credentials: &Credentials) -> Told<String> {
         let provider = SharedCredentialsProvider::new(credentials.clone());
-        let access = Access::new(&caller.common, self.account.as_str(), &caller.sts_region, provider);
-        let identity = client::sts(&access).get_caller_identity().send().await.map_err(|error| {
-            let (why, said) = classify(&error);
-            self.unknown("sts:GetCallerIdentity", why).saying(said)
-        })?;
+        let region = &caller.sts.region;
+        let client = client::sts(&Access::new(&caller.common, region, provider));
+        let ground = Ground::new(&caller.common, &self.account, region);
+        let asked = operation("sts:GetCallerIdentity");
+        let identity = call(&ground, None, asked, || client.get_caller_identity().send())
+            .await
+            .map_err(|failure| Unknown { region: None, ..failure.unknown(&ground, asked) })?;
         match (identity.account(), identity.arn()) {
             (Some(account), Some(arn)) if account == self.account.as_str() => Ok(arn.to_owned()),
             (Some(account), Some(_)) => Err(self
@@ -378,6 +456,15 @@ impl Door {
     fn unknown(&self, call: &str, why: Why) -> Unknown {
         Unknown::new(call, why).in_account(&self.account)
     }
+}
+
+/// Whether STS finds fault with the credentials and not with what is asked.
+fn is_of_credentials(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Expired | Verdict::Unrecognized)
+}
+
+fn operation(call: &str) -> &'static Operation {
+    operations::find(call).unwrap_or_else(|| panic!("internal error: {call} is not on the list of operations"))
 }
 
 /// Gives the credentials of a [`Door`] to the SDK, which asks before every request.
@@ -395,9 +482,13 @@ impl ProvideCredentials for Through {
     where
         Self: 'a,
     {
+        // The usual case, without a future of its own.
+        if let Some(Ok(inside)) = self.0.known() {
+            return future::ProvideCredentials::ready(Ok(inside.credentials.clone()));
+        }
         future::ProvideCredentials::new(async {
             let inside = self.0.pass().await;
-            inside.map(|inside| inside.credentials).map_err(|unknown| {
+            inside.map(|inside| inside.credentials.clone()).map_err(|unknown| {
                 let said = unknown.message.clone().unwrap_or_default();
                 CredentialsError::provider_error(format!("{}: {said}", unknown.sentence()))
             })
@@ -410,26 +501,50 @@ impl ProvideCredentials for Through {
 #[derive(Debug)]
 struct Kept {
     inner: SharedCredentialsProvider,
-    last: Mutex<Option<Credentials>>,
+    last: tokio::sync::Mutex<Option<Credentials>>,
 }
 
-impl ProvideCredentials for Kept {
+impl Kept {
+    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        let mut last = self.last.lock().await;
+        let soon = SystemTime::now() + REFRESH_BEFORE;
+        if let Some(credentials) = last.as_ref()
+            && credentials.expiry().is_none_or(|expiry| expiry > soon)
+        {
+            return Ok(credentials.clone());
+        }
+        let fresh = self.inner.provide_credentials().await?;
+        *last = Some(fresh.clone());
+        Ok(fresh)
+    }
+
+    /// Asks the chain anew the next time.
+    async fn forget(&self) {
+        *self.last.lock().await = None;
+    }
+}
+
+/// Gives the caller's credentials to the SDK.
+#[derive(Debug)]
+struct Of(Arc<Kept>);
+
+impl ProvideCredentials for Of {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async {
-            let mut last = self.last.lock().await;
-            let soon = SystemTime::now() + Duration::from_secs(60);
-            if let Some(credentials) = last.as_ref()
-                && credentials.expiry().is_none_or(|expiry| expiry > soon)
-            {
-                return Ok(credentials.clone());
-            }
-            let fresh = self.inner.provide_credentials().await?;
-            *last = Some(fresh.clone());
-            Ok(fresh)
-        })
+        future::ProvideCredentials::new(self.0.credentials())
+    }
+}
+
+/// The policies, made once.
+fn policy_of(session: Session) -> &'static str {
+    static WORKLOADS: LazyLock<String> = LazyLock::new(|| session_policy(Session::Workloads));
+    static EVIDENCE: LazyLock<String> = LazyLock::new(|| session_policy(Session::Evidence));
+    match session {
+        Session::Workloads => &WORKLOADS,
+        Session::Evidence => &EVIDENCE,
+        Session::Caller => panic!("internal error: the caller's session is not assumed"),
     }
 }
 

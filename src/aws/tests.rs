@@ -2,14 +2,21 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::aws::call::call;
 use crate::aws::classify::classify;
-use crate::aws::client::{self, Access};
-use crate::aws::session::{Caller, Role};
-use crate::inventory::operations::Session;
+use crate::aws::client::{self, Access, Limits};
+use crate::aws::session::{Caller, Entry, Role};
+use crate::aws::stop::Cause;
+use crate::inventory::operations::{self, Session};
 use crate::model::ids::{AccountId, Region};
-use crate::model::observed::Why;
+use crate::model::observed::{Told, Unknown, Why};
 
 const ACCOUNT: &str = "111111111111";
 
@@ -34,16 +41,26 @@ impl Server {
         Self { url, asked }
     }
 
+    fn assumed(&self) -> usize {
+        self.asked().iter().filter(|text| text.contains("Action=AssumeRole")).count()
+    }
+
     fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("no poison").clone()
     }
 
-    fn access(&self, attempts: u32) -> (Caller, Access) {
-        let mut caller = Caller::made_up(self.url.clone(), ACCOUNT);
-        caller.common.limits.attempts = attempts;
-        let access = caller.access(&Region::new("us-east-1"));
-        (caller, access)
+    /// What clients are made from, to ask once.
+    fn access(&self) -> Access {
+        self.caller(Limits::default()).own_entry().access(Session::Evidence, &region())
     }
+
+    fn caller(&self, limits: Limits) -> Arc<Caller> {
+        Arc::new(Caller::made_up(self.url.clone(), ACCOUNT, limits))
+    }
+}
+
+fn region() -> Region {
+    Region::new("us-east-1")
 }
 
 fn answer(
@@ -72,8 +89,9 @@ fn answer(
     text.push_str(&String::from_utf8_lossy(&body));
     kept.lock().ok()?.push(text.clone());
     let (status, body) = reply(&text);
+    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
     let head = format!(
-        "HTTP/1.1 {status} told\r\ncontent-type: {content_type}\r\ndate: Mon, 23 Nov 2026 12:00:00 GMT\r\n\
+        "HTTP/1.1 {status} told\r\ncontent-type: {content_type}\r\ndate: {date}\r\n\
          smithy-protocol: rpc-v2-cbor\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
@@ -81,14 +99,31 @@ fn answer(
     stream.write_all(&body).ok()
 }
 
+/// One call as collectors make it.
+async fn ask<T, E, F>(entry: &Entry, name: &str, request: impl Fn() -> F) -> Told<T>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    let operation = operations::find(name).expect("a listed operation");
+    let ground = entry.ground(&region());
+    let outcome = call(&ground, Some(entry.door(operation.session)), operation, request).await;
+    outcome.map_err(|failure| failure.unknown(&ground, operation))
+}
+
+/// On one runtime for all: a pool's connections live on the runtime that opened them, and end with it.
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+    static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.enable_all().thread_stack_size(8 << 20).build().expect("a runtime")
+    });
+    RUNTIME.block_on(future)
 }
 
 #[test]
 fn what_is_not_on_the_list_never_leaves() {
     let server = Server::start("application/x-amz-json-1.1", |_| (200, b"{}".to_vec()));
-    let (_, access) = server.access(1);
+    let access = server.access();
     let error = run(client::kms(&access).list_keys().send()).expect_err("refused");
     let (why, said) = classify(&error);
     assert_eq!(why, Why::Failed);
@@ -100,7 +135,7 @@ fn what_is_not_on_the_list_never_leaves() {
 fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
     let json = |body: &'static str| {
         let server = Server::start("application/x-amz-json-1.1", move |_| (200, body.as_bytes().to_vec()));
-        let result = run(client::sagemaker(&server.access(5).1).list_endpoints().send());
+        let result = run(client::sagemaker(&server.access()).list_endpoints().send());
         assert_eq!(server.asked().len(), 1, "asking again would not help");
         result.map(|_| ()).map_err(|error| classify(&error))
     };
@@ -111,7 +146,7 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 
     let xml = |body: &'static str| {
         let server = Server::start("application/xml", move |_| (200, body.as_bytes().to_vec()));
-        run(client::s3(&server.access(1).1).list_buckets().send()).map(|_| ()).map_err(|error| classify(&error).0)
+        run(client::s3(&server.access()).list_buckets().send()).map(|_| ()).map_err(|error| classify(&error).0)
     };
     assert_eq!(xml("<ListAllMyBucketsResult><Owner/></ListAllMyBucketsResult>"), Err(Why::Malformed));
     assert_eq!(xml("<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"), Ok(()));
@@ -119,9 +154,7 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 
     let cbor = |body: &'static [u8]| {
         let server = Server::start("application/cbor", move |_| (200, body.to_vec()));
-        run(client::cloudwatch(&server.access(1).1).list_metrics().send())
-            .map(|_| ())
-            .map_err(|error| classify(&error).0)
+        run(client::cloudwatch(&server.access()).list_metrics().send()).map(|_| ()).map_err(|error| classify(&error).0)
     };
     assert_eq!(cbor(b"\xa0"), Err(Why::Malformed));
     assert_eq!(cbor(b"\xa1\x67Metrics\x80"), Ok(()));
@@ -130,7 +163,7 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 #[test]
 fn an_answer_without_a_body_is_not_a_bucket_without_settings() {
     let server = Server::start("application/xml", |_| (200, Vec::new()));
-    let s3 = client::s3(&server.access(1).1);
+    let s3 = client::s3(&server.access());
     run(async {
         let versioning = s3.get_bucket_versioning().bucket("b").send().await;
         assert_eq!(versioning.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
@@ -139,7 +172,7 @@ fn an_answer_without_a_body_is_not_a_bucket_without_settings() {
         let location = s3.get_bucket_location().bucket("b").send().await;
         assert_eq!(location.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
     });
-    let bedrock = client::bedrock(&server.access(1).1);
+    let bedrock = client::bedrock(&server.access());
     let logging = run(bedrock.get_model_invocation_logging_configuration().send());
     assert_eq!(logging.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
 }
@@ -153,8 +186,10 @@ fn calls_attempts_throttles_and_the_clock_are_counted() {
             false => (200, br#"{"agentSummaries": []}"#.to_vec()),
         }
     });
-    let (caller, access) = server.access(2);
-    run(client::bedrockagent(&access).list_agents().send()).expect("the second attempt works");
+    let caller = server.caller(Limits { attempts: 2, ..Limits::default() });
+    let entry = caller.own_entry();
+    let client = client::bedrockagent(&entry.access(Session::Workloads, &region()));
+    run(ask(&entry, "bedrock-agent:ListAgents", || client.list_agents().send())).expect("the second attempt works");
     let calls = caller.common.ledger.calls();
     let count = calls.get("bedrock-agent:ListAgents").expect("counted");
     assert_eq!((count.operations, count.attempts, count.throttled), (1, 2, 1));
@@ -165,7 +200,7 @@ fn calls_attempts_throttles_and_the_clock_are_counted() {
 #[test]
 fn the_digest_of_the_body_is_signed_everywhere() {
     let server = Server::start("text/plain", |_| (400, Vec::new()));
-    let (_, access) = server.access(1);
+    let access = server.access();
     run(async {
         let _ = client::bedrock(&access).get_model_invocation_logging_configuration().send().await;
         let _ = client::ec2(&access).describe_regions().send().await;
@@ -184,56 +219,72 @@ fn the_digest_of_the_body_is_signed_everywhere() {
 
 /// STS as it answers for one account, its sessions valid for so many seconds.
 fn sts(account: &'static str, seconds: i64) -> Server {
-    Server::start("text/xml", move |request| {
-        let body = if request.contains("Action=AssumeRole") {
-            // Whoever comes meanwhile waits.
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            let expiry = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
-            format!(
-                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>\
-                 <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{expiry}</Expiration>\
-                 </Credentials></AssumeRoleResult></AssumeRoleResponse>"
-            )
-        } else {
-            format!(
-                "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::{account}:assumed-role/Audit/x</Arn>\
-                 <UserId>u</UserId><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
-            )
-        };
-        (200, body.into_bytes())
-    })
+    Server::start("text/xml", move |request| (200, sts_answer(account, seconds, request)))
 }
 
-fn enter(server: &Server, calls: usize) -> Vec<Result<String, (String, Why)>> {
-    let (caller, _) = server.access(1);
+fn sts_answer(account: &str, seconds: i64, request: &str) -> Vec<u8> {
+    let body = if request.contains("Action=AssumeRole") {
+        // Whoever comes meanwhile waits.
+        std::thread::sleep(Duration::from_millis(50));
+        let expiry = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+        format!(
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>\
+                 <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{expiry}</Expiration>\
+                 </Credentials></AssumeRoleResult></AssumeRoleResponse>"
+        )
+    } else {
+        format!(
+            "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::{account}:assumed-role/Audit/x</Arn>\
+                 <UserId>u</UserId><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+        )
+    };
+    body.into_bytes()
+}
+
+fn entry(server: &Server) -> Entry {
+    let caller = server.caller(Limits { attempts: 1, ..Limits::default() });
     let role = Role {
         name: "audit/Locard".to_owned(),
         external_id: Some("x-1".to_owned()),
         source_identity: None,
         run_id: "r1".to_owned(),
     };
-    let entry = caller.entry(&AccountId::new(ACCOUNT), &role);
+    caller.entry(&AccountId::new(ACCOUNT), &Arc::new(role))
+}
+
+fn enter(server: &Server, calls: usize) -> Vec<Result<String, (String, Why)>> {
+    let entry = entry(server);
     let entered = run(futures_util::future::join_all((0..calls).map(|_| entry.ready(Session::Evidence))));
     entered.into_iter().map(|told| told.map_err(|unknown| (unknown.call, unknown.why))).collect()
 }
 
 #[test]
-fn a_session_is_made_once_and_renewed_with_ten_minutes_left() {
-    let assumed = |server: &Server| server.asked().iter().filter(|text| text.contains("Action=AssumeRole")).count();
-
+fn a_session_is_made_once() {
     let server = sts(ACCOUNT, 3600);
     assert!(enter(&server, 20).iter().all(Result::is_ok));
-    assert_eq!(assumed(&server), 1);
+    assert_eq!(server.assumed(), 1);
     let request = &server.asked()[0];
     for part in
         ["role%2Faudit%2FLocard", "RoleSessionName=locard-r1", "ExternalId=x-1", "DurationSeconds=3600", "Policy="]
     {
         assert!(request.contains(part), "{part} in {request}");
     }
+}
 
-    let server = sts(ACCOUNT, 500);
-    assert!(enter(&server, 3).iter().all(Result::is_ok));
-    assert_eq!(assumed(&server), 3);
+#[test]
+fn a_session_is_renewed_before_it_ends() {
+    let server = sts(ACCOUNT, 2);
+    let entry = entry(&server);
+    run(async {
+        for _ in 0..3 {
+            entry.ready(Session::Evidence).await.expect("entered");
+        }
+        assert_eq!(server.assumed(), 1);
+        // With a quarter of its life left it is not trusted to last for another call.
+        tokio::time::sleep(Duration::from_millis(1700)).await;
+        entry.ready(Session::Evidence).await.expect("entered again");
+    });
+    assert_eq!(server.assumed(), 2);
 }
 
 #[test]
@@ -245,16 +296,172 @@ fn a_session_in_another_account_is_not_used() {
 #[test]
 fn silence_and_a_closed_port_are_told_apart() {
     let silent = Server::start("text/plain", |_| {
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(2));
         (200, Vec::new())
     });
     let asked = |url: &str| {
-        let mut caller = Caller::made_up(url.to_owned(), ACCOUNT);
-        caller.common.limits.read = std::time::Duration::from_millis(100);
-        let access = caller.access(&Region::new("us-east-1"));
-        classify(&run(client::sagemaker(&access).list_models().send()).expect_err("no answer")).0
+        let limits = Limits { read: Duration::from_millis(100), ..Limits::default() };
+        let entry = Caller::made_up(url.to_owned(), ACCOUNT, limits).own_entry();
+        let client = client::sagemaker(&entry.access(Session::Workloads, &region()));
+        classify(&run(client.list_models().send()).expect_err("no answer")).0
     };
     assert_eq!(asked(&silent.url), Why::TimedOut);
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     assert_eq!(asked(&format!("http://{closed}")), Why::Failed);
+}
+
+/// What each of some calls, made together by an entry of its own, comes to: nothing, or the reason why not.
+fn together(entry: &Entry) -> Vec<Result<(), Unknown>> {
+    let access = |session| entry.access(session, &region());
+    let (sagemaker, kms) = (client::sagemaker(&access(Session::Workloads)), client::kms(&access(Session::Evidence)));
+    let cloudtrail = client::cloudtrail(&access(Session::Evidence));
+    run(async {
+        let (one, two, three, four) = futures_util::join!(
+            ask(entry, "cloudtrail:DescribeTrails", || cloudtrail.describe_trails().send()),
+            ask(entry, "sagemaker:ListModels", || sagemaker.list_models().send()),
+            ask(entry, "sagemaker:ListDomains", || sagemaker.list_domains().send()),
+            ask(entry, "kms:DescribeKey", || kms.describe_key().key_id("k").send()),
+        );
+        vec![one.map(drop), two.map(drop), three.map(drop), four.map(drop)]
+    })
+}
+
+fn reasons(told: &[Result<(), Unknown>]) -> Vec<Option<Why>> {
+    told.iter().map(|one| one.as_ref().err().map(|unknown| unknown.why)).collect()
+}
+
+#[test]
+fn a_region_that_does_not_know_the_account_is_asked_once() {
+    let server = Server::start("application/x-amz-json-1.1", |_| {
+        (400, br#"{"__type": "UnrecognizedClientException", "message": "The token is invalid"}"#.to_vec())
+    });
+    let told = together(&server.caller(Limits::default()).own_entry());
+    assert_eq!(reasons(&told), [Some(Why::RegionDisabled); 4]);
+    assert_eq!(server.asked().len(), 1, "the others wait for the first and do not try");
+    let calls: Vec<&str> = told.iter().filter_map(|one| one.as_ref().err()).map(|one| one.call.as_str()).collect();
+    assert_eq!(
+        calls,
+        ["cloudtrail:DescribeTrails", "sagemaker:ListModels", "sagemaker:ListDomains", "kms:DescribeKey"]
+    );
+    let said = told[3].as_ref().expect_err("refused").message.clone().unwrap_or_default();
+    assert!(said.contains("cloudtrail:DescribeTrails") && said.contains("The token is invalid"), "{said}");
+}
+
+#[test]
+fn a_denied_probe_says_nothing_of_other_services() {
+    let server = Server::start("application/x-amz-json-1.1", |request| match request.contains("DescribeTrails") {
+        true => (400, br#"{"__type": "AccessDeniedException", "message": "no"}"#.to_vec()),
+        false => (200, br#"{"Models": [], "Domains": [], "KeyMetadata": {"KeyId": "k"}}"#.to_vec()),
+    });
+    let told = together(&server.caller(Limits::default()).own_entry());
+    assert_eq!(reasons(&told), [Some(Why::Denied), None, None, None]);
+}
+
+#[test]
+fn a_silent_service_is_waited_for_once_an_account_and_then_not_at_all() {
+    let server = Server::start("application/x-amz-json-1.1", |request| {
+        if request.contains("SageMaker") {
+            std::thread::sleep(Duration::from_secs(5));
+        }
+        (200, br#"{"trailList": [], "KeyMetadata": {"KeyId": "k"}}"#.to_vec())
+    });
+    let caller = server.caller(Limits { attempt: Duration::from_millis(200), ..Limits::default() });
+    let asked = |service: &str| server.asked().iter().filter(|request| request.contains(service)).count();
+    let entry = caller.own_entry();
+    let told = together(&entry);
+    assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None], "{told:?}");
+    assert_eq!(asked("SageMaker"), 2, "those under way are not made again");
+    let again = together(&entry);
+    assert_eq!(reasons(&again), reasons(&told), "{again:?}");
+    assert_eq!(asked("SageMaker"), 2, "and others are not made");
+
+    // The accounts are one here; their number decides, so that one account alone never speaks for others.
+    for account in ["222222222222", "333333333333"] {
+        let entry = caller.entry_of(account);
+        assert_eq!(reasons(&together(&entry))[1..3], [Some(Why::TimedOut); 2]);
+    }
+    let before = asked("SageMaker");
+    let entry = caller.entry_of("444444444444");
+    let told = together(&entry);
+    assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None], "{told:?}");
+    assert_eq!(asked("SageMaker"), before, "nobody waits for it any more");
+    let said = told[1].as_ref().expect_err("not asked").message.clone().unwrap_or_default();
+    assert!(said.contains("no answer in 3 accounts before"), "{said}");
+}
+
+#[test]
+fn a_call_that_waits_to_ask_again_holds_up_nobody() {
+    let server = Server::start("application/x-amz-json-1.1", |request| match request.contains("SageMaker") {
+        true => (400, br#"{"__type": "ThrottlingException", "message": "slow down"}"#.to_vec()),
+        false => (200, br#"{"trailList": []}"#.to_vec()),
+    });
+    // One request at a time in the whole process.
+    let entry = server.caller(Limits { requests: 1, attempts: 3, ..Limits::default() }).own_entry();
+    let sagemaker = client::sagemaker(&entry.access(Session::Workloads, &region()));
+    let cloudtrail = client::cloudtrail(&entry.access(Session::Evidence, &region()));
+    run(async {
+        let throttled = ask(&entry, "sagemaker:ListModels", || sagemaker.list_models().send());
+        let others = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let began = Instant::now();
+            ask(&entry, "cloudtrail:DescribeTrails", || cloudtrail.describe_trails().send()).await.expect("answered");
+            began.elapsed()
+        };
+        let began = Instant::now();
+        let (throttled, took) = futures_util::join!(throttled, others);
+        assert_eq!(throttled.expect_err("throttled").why, Why::Throttled);
+        assert!(began.elapsed() > Duration::from_secs(1), "it was tried three times, with pauses");
+        assert!(took < Duration::from_millis(300), "{took:?}");
+    });
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_asked_for_once_more() {
+    let server = Server::start("application/x-amz-json-1.1", |_| (200, br#"{"Models": [{"ModelN"#.to_vec()));
+    let entry = server.caller(Limits::default()).own_entry();
+    let client = client::sagemaker(&entry.access(Session::Workloads, &region()));
+    let told = run(ask(&entry, "sagemaker:ListModels", || client.list_models().send()));
+    assert_eq!(told.expect_err("malformed").why, Why::Malformed);
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[test]
+fn a_session_past_its_time_is_made_anew() {
+    let refused = Mutex::new(0);
+    let server = Server::start("text/xml", move |request| {
+        if request.contains("Action=") {
+            return (200, sts_answer(ACCOUNT, 3600, request));
+        }
+        let mut refused = refused.lock().expect("no poison");
+        *refused += 1;
+        match *refused {
+            1 => (400, br#"{"__type": "ExpiredTokenException", "message": "expired"}"#.to_vec()),
+            _ => (200, br#"{"trailList": []}"#.to_vec()),
+        }
+    });
+    let entry = entry(&server);
+    let client = client::cloudtrail(&entry.access(Session::Evidence, &region()));
+    run(ask(&entry, "cloudtrail:DescribeTrails", || client.describe_trails().send())).expect("entered again");
+    assert_eq!(server.assumed(), 2);
+}
+
+#[test]
+fn a_caller_whose_credentials_ended_ends_the_run() {
+    let server = Server::start("text/xml", |_| {
+        (
+            403,
+            b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>over</Message></Error></ErrorResponse>".to_vec(),
+        )
+    });
+    let entry = entry(&server);
+    let told = run(entry.ready(Session::Evidence)).expect_err("not entered");
+    assert_eq!((told.call.as_str(), told.why), ("sts:AssumeRole", Why::Failed));
+    assert_eq!(entry.ground(&region()).common.stop.cause(), Some(Cause::Credentials));
+    // Nothing is asked any more.
+    let before = server.asked().len();
+    let client = client::kms(&entry.access(Session::Evidence, &region()));
+    let told = run(ask(&entry, "kms:DescribeKey", || client.describe_key().key_id("k").send())).expect_err("not asked");
+    assert_eq!(told.why, Why::RunEnded);
+    assert_eq!(server.asked().len(), before);
 }

@@ -23,7 +23,7 @@ pub(super) const READ: i64 = 1_767_225_600;
 pub(super) const IDENTITY: [&str; 4] = ["id", "name", "region", "source"];
 
 /// The reasons `unknown:` may give, as written.
-pub(super) const REASONS: [(&str, Why); 15] = [
+pub(super) const REASONS: [(&str, Why); 16] = [
     ("denied", Why::Denied),
     ("denied_by_scp", Why::DeniedByScp),
     ("throttled", Why::Throttled),
@@ -34,6 +34,7 @@ pub(super) const REASONS: [(&str, Why); 15] = [
     ("malformed", Why::Malformed),
     ("vanished", Why::Vanished),
     ("not_collected", Why::NotCollected),
+    ("run_ended", Why::RunEnded),
     ("foreign", Why::Foreign),
     ("not_entered", Why::NotEntered),
     ("capped", Why::Capped),

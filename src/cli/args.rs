@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::cli::exit::Refused;
+#[cfg(feature = "aws")]
+use crate::cli::place::Credentials;
 use crate::config::{self, Config};
 use crate::files;
 use crate::report::Format;
@@ -12,6 +14,8 @@ use crate::report::Format;
 const GLOBAL: &str = "Global options";
 const RESULT: &str = "Result";
 const CHECKS: &str = "Checks";
+#[cfg(feature = "aws")]
+const ACCESS: &str = "Access";
 
 /// The configuration that is read when it is there and no other is named.
 const DEFAULT_CONFIG: &str = "locard.yaml";
@@ -100,4 +104,44 @@ impl Output {
     pub(super) fn formats(&self) -> Vec<Format> {
         if self.formats.is_empty() { vec![Format::Html, Format::Markdown] } else { self.formats.clone() }
     }
+}
+
+/// How to get into accounts.
+#[cfg(feature = "aws")]
+#[derive(Args)]
+pub(super) struct AccessArgs {
+    /// Profile of the AWS configuration to start from
+    #[arg(long, value_name = "NAME", help_heading = ACCESS)]
+    pub profile: Option<String>,
+    /// Name of the read-only role in every account; default as configured, else LocardAudit
+    #[arg(long, value_name = "NAME", value_parser = role_name, help_heading = ACCESS)]
+    pub role: Option<String>,
+    /// External id the role asks for; default as configured
+    #[arg(long, value_name = "ID", help_heading = ACCESS)]
+    pub external_id: Option<String>,
+    /// Send requests here instead of to AWS, such as http://127.0.0.1:5000
+    #[arg(long, value_name = "URL", value_parser = endpoint_url, help_heading = ACCESS)]
+    pub endpoint_url: Option<String>,
+}
+
+#[cfg(feature = "aws")]
+impl AccessArgs {
+    /// What a bucket is reached with: the caller's own credentials, no role.
+    pub(super) fn credentials(&self) -> Credentials {
+        Credentials { profile: self.profile.clone(), endpoint_url: self.endpoint_url.clone() }
+    }
+}
+
+/// The SDK would find out in the middle of a request, and in its own words.
+pub(super) fn endpoint_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
+    if host.is_empty() || host.starts_with('/') {
+        return Err("a URL begins with http:// or https:// and names a host".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(feature = "aws")]
+fn role_name(text: &str) -> Result<String, String> {
+    config::role_name(text).map(|()| text.to_owned())
 }

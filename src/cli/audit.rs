@@ -27,7 +27,7 @@ pub(super) fn run(global: &Global, args: AuditArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Interrupted);
     }
     // From disk, through the same door as `evaluate`: what is judged is what was sealed.
-    let reader = SnapshotReader::open(&swept.snapshot, Some(&swept.digest))?;
-    let results = pipeline::judge(&reader, &rules, &config, None)?;
-    pipeline::conclude(results, &config, &args.sweep.out, &args.output, global)
+    let reader = SnapshotReader::open(&swept.run.snapshot(), Some(&swept.digest))?;
+    let draft = pipeline::judge(&reader, &rules, &config, None, swept.run.dir())?;
+    pipeline::conclude(draft, &config, &swept.run, &args.output, global)
 }

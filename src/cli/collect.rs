@@ -1,26 +1,29 @@
 //! `locard collect`: the snapshot alone; and the sweep that `locard audit` begins with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 
-use crate::cli::args::Global;
+use crate::cli::args::{AccessArgs, Global};
 use crate::cli::exit::{Exit, Refused, visible};
 use crate::cli::out;
+use crate::cli::pipeline::{now, run_id};
+use crate::cli::place::{Place, Resume, RunFolder, StoreArgs};
+use crate::cli::remote::Remote;
 use crate::collect::progress::Progress;
-use crate::collect::runner::{self, CollectError, CollectOutcome, Options, Sink};
+use crate::collect::runner::{self, Cause, CollectError, CollectOutcome, Limits, Options, Sink, Stop};
 use crate::config::{self, Config};
-use crate::files::{self, Ending, RESULTS, SNAPSHOT, SnapshotError, SnapshotWriter};
+use crate::files::{Ending, SNAPSHOT, SnapshotError, SnapshotWriter};
 use crate::inventory::Line;
-use crate::inventory::snapshot::Plan;
-use crate::model::hash;
 use crate::model::ids::{AccountId, Region};
-use crate::model::time::Timestamp;
+use crate::model::shard::Shard;
 
-const ACCESS: &str = "Access";
 const SCOPE: &str = "Scope";
+const PACE: &str = "Pace";
 
 #[derive(Args)]
 pub(super) struct CollectArgs {
@@ -31,24 +34,25 @@ pub(super) struct CollectArgs {
 /// What to read, and how to get in.
 #[derive(Args)]
 pub(super) struct SweepArgs {
-    /// Folder of the run; the snapshot goes into DIR/snapshot
-    #[arg(long, value_name = "DIR", default_value = "locard-out", help_heading = "Result")]
-    pub out: PathBuf,
-    /// Go on with the interrupted run in that folder; what failed for passing reasons is asked again
-    #[arg(long, help_heading = "Result")]
-    resume: bool,
-    /// Profile of the AWS configuration to start from
-    #[arg(long, value_name = "NAME", help_heading = ACCESS)]
-    profile: Option<String>,
-    /// Name of the read-only role in every account; default as configured, else LocardAudit
-    #[arg(long, value_name = "NAME", value_parser = role_name, help_heading = ACCESS)]
-    role: Option<String>,
-    /// External id the role asks for; default as configured
-    #[arg(long, value_name = "ID", help_heading = ACCESS)]
-    external_id: Option<String>,
-    /// Send requests here instead of to AWS, such as http://127.0.0.1:5000
-    #[arg(long, value_name = "URL", value_parser = endpoint_url, help_heading = ACCESS)]
-    endpoint_url: Option<String>,
+    /// Folder of the run, or s3://bucket/prefix; the snapshot goes into DIR/snapshot
+    #[arg(long, value_name = "DIR", default_value = "locard-out", value_parser = Place::parse, help_heading = "Result")]
+    out: Place,
+    /// Go on with the interrupted run there; what failed for passing reasons is asked again. =if-begun: begin if there
+    /// is none, for jobs that are tried again
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "always",
+        help_heading = "Result"
+    )]
+    resume: Option<Resume>,
+    #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Assess the workloads of this account only; repeatable
     #[arg(long = "account", value_name = "ID", value_parser = AccountId::parse, help_heading = SCOPE)]
     accounts: Vec<AccountId>,
@@ -58,118 +62,219 @@ pub(super) struct SweepArgs {
     /// Assess workloads in this region only; default as configured, else every enabled region; repeatable
     #[arg(long = "region", value_name = "REGION", help_heading = SCOPE)]
     regions: Vec<String>,
+    /// Enter only the accounts of the I-th of N shards, each on a machine of its own; `locard merge` puts them together
+    #[arg(long, value_name = "I/N", value_parser = Shard::parse, help_heading = SCOPE)]
+    shard: Option<Shard>,
+    /// Use at most this share of AWS's limits for each account, region and operation, such as 80%: others work there
+    /// too; default as configured, else 50%
+    #[arg(long, value_name = "SHARE", value_parser = config::share, help_heading = PACE)]
+    max_rate: Option<f64>,
+    /// End in time with what there is, such as 2h or 90m; the rest is unknown, and --resume goes on
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PACE)]
+    max_duration: Option<Duration>,
 }
 
-/// The SDK would find out in the middle of a request, and in its own words.
-fn endpoint_url(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
-    if host.is_empty() || host.starts_with('/') {
-        return Err("a URL begins with http:// or https:// and names a host".to_owned());
-    }
-    Ok(text.to_owned())
+/// As people write it, `2h`, `1h 30m`, `45s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "write it as `2h`, `1h 30m` or `45s`".to_owned())?;
+    Duration::try_from(span)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "it must be longer than nothing".to_owned())
 }
 
 /// What came of a sweep.
 pub(super) struct Swept {
-    pub snapshot: PathBuf,
+    pub run: RunFolder,
     /// SHA-256 of the manifest.
     pub digest: String,
-    /// By Ctrl-C; the snapshot is sealed as incomplete.
+    /// By Ctrl-C or the like; the snapshot is sealed as incomplete.
     pub interrupted: bool,
-    /// Listens for Ctrl-C as long as it lives: a signal once listened for no longer ends the process by itself.
+    /// Listens for signals as long as it lives: one once listened for no longer ends the process by itself.
     _listening: tokio::runtime::Runtime,
 }
 
 pub(super) fn run(global: &Global, args: CollectArgs) -> anyhow::Result<Exit> {
     let config = global.config()?;
     let swept = sweep(global, &config, &args.sweep)?;
-    out::print(&format!("{}\nsha256 {}\n", swept.snapshot.display(), swept.digest))?;
+    out::print(&format!("{}\nsha256 {}\n", swept.run.shown(SNAPSHOT), swept.digest))?;
     Ok(if swept.interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
 /// Collects into a new snapshot, or goes on with one. What is wrong with arguments and folders is said before any call
-/// leaves the machine.
+/// leaves the machine, but for those to the bucket that a run goes to.
 pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyhow::Result<Swept> {
-    let dir = args.out.join(SNAPSHOT);
-    if !args.resume {
-        files::vacant(&dir)?;
-        if args.out.join(RESULTS).exists() {
-            let message = format!("{} already holds the results of another run", args.out.display());
-            return Err(Refused::usage(message, "choose another --out"));
+    let options = options(config, args)?;
+    let run = RunFolder::open(&args.out, &args.store, &args.access.credentials())?;
+    let resume = run.begun(args.resume)?;
+    let runtime = runtime()?;
+    let sweeping = listen(&runtime, &options.stop);
+    let collected = collect(global, options, &run, resume, &runtime);
+    let (outcome, writer) = collected.inspect_err(|_| run.rescue())?;
+    if outcome.entered == 0 && outcome.ended_early.is_none() {
+        match args.shard {
+            // Other shards may be let in, and the whole is judged when all are there.
+            Some(shard) => say_nobody_let_in(&writer, &outcome, shard),
+            None => return Err(nobody_let_in(writer, &outcome, resume || run.is_remote())),
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let ending = Ending {
+        finished_at: now(),
+        clock_skew_seconds: outcome.clock_skew_seconds,
+        complete: outcome.ended_early.is_none(),
+        calls: outcome.calls,
+    };
+    let digest = writer.finish(ending)?;
+    run.copy(&writer).inspect_err(|_| run.rescue())?;
+    // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
+    sweeping.store(false, Ordering::Relaxed);
+    match outcome.ended_early {
+        Some(Cause::Interrupted) => {
+            out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
+        }
+        Some(Cause::Credentials) => {
+            let message = "AWS no longer takes the caller's credentials; the snapshot is sealed as incomplete";
+            let help = "renew them and go on with --resume; `locard evaluate` judges what there is";
+            return Err(Refused::no_result(message, help));
+        }
+        Some(Cause::TimeUp) if outcome.entered == 0 => {
+            return Err(Refused::no_result(
+                "the time was up before any account was read",
+                "allow more with --max-duration",
+            ));
+        }
+        Some(Cause::TimeUp) | None => {}
+    }
+    let interrupted = outcome.ended_early == Some(Cause::Interrupted);
+    Ok(Swept { run, digest, interrupted, _listening: runtime })
+}
+
+/// The threads of a sweep.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // The SDK's endpoint rules for S3 take a megabyte of stack in builds that are not optimised.
         .thread_stack_size(8 << 20)
         .build()
-        .context("cannot start the threads of the sweep")?;
-    let (outcome, writer) = runtime.block_on(collect(global, options(config, args)?, &dir, args.resume))?;
-    if outcome.entered == 0 && !outcome.interrupted {
-        return Err(nobody_let_in(writer, &outcome, args.resume));
-    }
-    let digest = writer.finish(Ending {
-        finished_at: now(),
-        clock_skew_seconds: outcome.clock_skew_seconds,
-        complete: !outcome.interrupted,
-        calls: outcome.calls,
-    })?;
-    if outcome.interrupted {
-        out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
-    }
-    // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
-    runtime.spawn(end_on_interrupt());
-    Ok(Swept { snapshot: dir, digest, interrupted: outcome.interrupted, _listening: runtime })
+        .context("cannot start the threads of the sweep")
 }
 
-#[expect(clippy::exit, reason = "judging runs on in other threads and cannot be told to stop; the code is documented")]
-async fn end_on_interrupt() {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(i32::from(Exit::Interrupted.code()));
+/// Lets signals end a run; what is given back is true as long as there is a snapshot to be sealed first.
+pub(super) fn listen(runtime: &tokio::runtime::Runtime, stop: &Stop) -> Arc<AtomicBool> {
+    let sweeping = Arc::new(AtomicBool::new(true));
+    runtime.spawn(end_on_signals(stop.clone(), Arc::clone(&sweeping)));
+    sweeping
+}
+
+/// The first signal ends the sweep, another one, or one while nothing is swept, the process.
+#[expect(clippy::exit, reason = "what runs on in other threads cannot be told to stop; the code is documented")]
+async fn end_on_signals(stop: Stop, sweeping: Arc<AtomicBool>) {
+    loop {
+        signal().await;
+        if stop.cause() == Some(Cause::Interrupted) || !sweeping.load(Ordering::Relaxed) {
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+        stop.stop(Cause::Interrupted);
+        // Whatever ended it before, whoever signals now does not want to wait.
+        sweeping.store(stop.cause() == Some(Cause::Interrupted), Ordering::Relaxed);
     }
 }
 
-async fn collect(
+/// Waits for Ctrl-C, or for what service managers send.
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        if let [Ok(mut interrupt), Ok(mut terminate)] = kinds {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Where no signal can be listened for, it ends the process as it would have anyway.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn collect(
     global: &Global,
     options: Options,
-    dir: &Path,
+    run: &RunFolder,
     resume: bool,
+    runtime: &tokio::runtime::Runtime,
 ) -> anyhow::Result<(CollectOutcome, Arc<SnapshotWriter>)> {
-    let collection = runner::connect(options).await.map_err(explained)?;
+    let stop = options.stop.clone();
+    let Some(connected) = runtime.block_on(stop.or(runner::connect(options))) else {
+        let (exit, message) = (Exit::Interrupted, "interrupted before anything was read".to_owned());
+        return Err(Refused { exit, message, help: None }.into());
+    };
+    let collection = connected.map_err(explained)?;
     let plan = collection.plan();
     let writer = Arc::new(match resume {
-        true => SnapshotWriter::resume(dir, &plan)?,
+        true => SnapshotWriter::resume(&run.snapshot(), &plan)?,
         false => {
             let as_of = now();
-            SnapshotWriter::create(dir, &plan, &run_id(&plan, as_of), as_of)?
+            SnapshotWriter::create(&run.snapshot(), &plan, &run_id(&plan, as_of), as_of)?
         }
     });
-    let say: fn(&str) = if global.quiet { |_| {} } else { |text| out::say(&format!("{}\n", visible(text))) };
-    let progress = Progress::new(!global.no_progress && !global.quiet && out::is_watched(), say);
+    if let (false, Some(remote)) = (resume, run.remote()) {
+        remote.claim(run.dir())?;
+    }
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
-    let sink = Arc::new(Disk(Arc::clone(&writer)));
-    let outcome = collection.run(&run_id, as_of, sink, Arc::new(progress)).await.map_err(explained)?;
+    let sink = sink(run, &writer);
+    let outcome = runtime.block_on(collection.run(&run_id, as_of, sink, progress(global))).map_err(explained)?;
     Ok((outcome, writer))
 }
 
-/// The snapshot as the sweep sees it.
-struct Disk(Arc<SnapshotWriter>);
+/// How far a run is, for whoever waits.
+pub(super) fn progress(global: &Global) -> Arc<Progress> {
+    let say: fn(&str) = if global.quiet { |_| {} } else { |text| out::say(&format!("{}\n", visible(text))) };
+    Arc::new(Progress::new(!global.no_progress && !global.quiet && out::is_watched(), say))
+}
 
-impl Sink for Disk {
+/// The snapshot as the sweep sees it.
+pub(super) fn sink(run: &RunFolder, writer: &Arc<SnapshotWriter>) -> Arc<dyn Sink> {
+    let copies = run.remote().map(|remote| (Arc::clone(remote), run.dir().to_path_buf()));
+    Arc::new(Kept { writer: Arc::clone(writer), copies })
+}
+
+/// A snapshot on disk; each file is copied to the bucket that the run goes to, if it goes to one.
+struct Kept {
+    writer: Arc<SnapshotWriter>,
+    /// And the folder of the run.
+    copies: Option<(Arc<Remote>, PathBuf)>,
+}
+
+impl Kept {
+    fn copy(&self, file: &str) -> Result<(), String> {
+        match &self.copies {
+            Some((remote, dir)) => remote.put_completed(&self.writer, dir, file).map_err(|error| format!("{error:#}")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Sink for Kept {
     fn done(&self, file: &str) -> bool {
-        self.0.done(file)
+        self.writer.done(file)
     }
 
     fn read(&self, file: &str) -> Result<Vec<Line>, String> {
-        self.0.read(file).map_err(whole_chain)
+        self.writer.read(file).map_err(whole_chain)
     }
 
     fn write_lines(&self, file: &str, lines: Vec<Line>) -> Result<(), String> {
-        self.0.write_lines(file, lines).map_err(whole_chain)
+        self.writer.write_lines(file, lines).map_err(whole_chain)?;
+        self.copy(file)
     }
 
     fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), String> {
-        self.0.write_json(file, value).map_err(whole_chain)
+        self.writer.write_json(file, value).map_err(whole_chain)?;
+        self.copy(file)
     }
 }
 
@@ -177,7 +282,7 @@ fn whole_chain(error: SnapshotError) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 
-fn explained(error: CollectError) -> anyhow::Error {
+pub(super) fn explained(error: CollectError) -> anyhow::Error {
     let help = match &error {
         CollectError::Caller(_) => {
             "check --profile, AWS_PROFILE, AWS_REGION and --endpoint-url; `aws sts get-caller-identity` should work"
@@ -191,23 +296,35 @@ fn explained(error: CollectError) -> anyhow::Error {
 }
 
 /// Without any account there is nothing to judge, and nothing to keep of a new snapshot.
-fn nobody_let_in(writer: Arc<SnapshotWriter>, outcome: &CollectOutcome, resumed: bool) -> anyhow::Error {
-    let refusal = first_refusal(&writer);
-    if !resumed
+fn nobody_let_in(writer: Arc<SnapshotWriter>, outcome: &CollectOutcome, keep: bool) -> anyhow::Error {
+    let message = nobody(&writer, outcome);
+    if !keep
         && let Some(writer) = Arc::into_inner(writer)
         && let Err(error) = writer.discard()
     {
         return error.into();
     }
+    let help =
+        "`locard role` prints the role every account needs, `locard role --document caller` what the caller needs";
+    Refused::no_result(message, help)
+}
+
+fn say_nobody_let_in(writer: &SnapshotWriter, outcome: &CollectOutcome, shard: Shard) {
+    match outcome.accounts {
+        0 => out::say(&format!("no active account is in shard {shard}: its snapshot is empty\n")),
+        _ => out::say(&format!("warning: shard {shard}: {}\n", visible(&nobody(writer, outcome)))),
+    }
+}
+
+/// That no account could be entered, and why not the first.
+fn nobody(writer: &SnapshotWriter, outcome: &CollectOutcome) -> String {
+    let refusal = first_refusal(writer);
     let count = match outcome.accounts {
         0 => "no active account was found to enter".to_owned(),
         1 => "the account could not be entered".to_owned(),
         n => format!("none of {n} accounts could be entered"),
     };
-    let message = format!("{count}{}", refusal.map_or_else(String::new, |said| format!(": {said}")));
-    let help =
-        "`locard role` prints the role every account needs, `locard role --document caller` what the caller needs";
-    Refused::no_result(message, help)
+    format!("{count}{}", refusal.map_or_else(String::new, |said| format!(": {said}")))
 }
 
 /// Why the first of the accounts could not be entered.
@@ -234,10 +351,10 @@ fn options(config: &Config, args: &SweepArgs) -> anyhow::Result<Options> {
     }
     let bounded = |value: i64| u32::try_from(value).context("a requirement is out of bounds");
     Ok(Options {
-        profile: args.profile.clone(),
-        endpoint_url: args.endpoint_url.clone(),
-        role: args.role.clone().unwrap_or_else(|| config.role.clone()),
-        external_id: args.external_id.clone().or_else(|| config.external_id.clone()),
+        profile: args.access.profile.clone(),
+        endpoint_url: args.access.endpoint_url.clone(),
+        role: args.access.role.clone().unwrap_or_else(|| config.role.clone()),
+        external_id: args.access.external_id.clone().or_else(|| config.external_id.clone()),
         source_identity: config.source_identity.clone(),
         accounts: args.accounts.clone(),
         organizational_units: args.units.clone(),
@@ -245,22 +362,9 @@ fn options(config: &Config, args: &SweepArgs) -> anyhow::Result<Options> {
         skip_regions: config.skip_regions.clone(),
         lookback_days: bounded(config.requirements.ai_lookback_days)?,
         max_described_jobs: bounded(config.requirements.max_described_jobs)?,
+        shard: args.shard,
+        limits: Limits { share: args.max_rate.unwrap_or(config.max_rate), ..Limits::from(config.timeouts) },
+        max_duration: args.max_duration,
         ..Options::default()
     })
-}
-
-fn role_name(text: &str) -> Result<String, String> {
-    config::role_name(text).map(|()| text.to_owned())
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_unix(jiff::Timestamp::now().as_second())
-}
-
-/// Sorts by time, and differs between two runs begun in the same second: it names their sessions in CloudTrail.
-fn run_id(plan: &Plan, as_of: Timestamp) -> String {
-    let moment = jiff::Timestamp::now().as_nanosecond().to_string();
-    let process = std::process::id().to_string();
-    let day: String = as_of.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    format!("{day}-{}", hash::of_parts(&[&plan.digest(), &moment, &process], 4))
 }

@@ -1,26 +1,29 @@
 //! `locard evaluate`: judge a snapshot without AWS.
 
-use std::path::{Path, PathBuf};
-
 use clap::Args;
 
 use crate::cli::args::{Global, Output, Rules};
-use crate::cli::exit::{Exit, Refused};
+use crate::cli::exit::Exit;
 use crate::cli::pipeline;
-use crate::files::{MANIFEST, RESULTS, SNAPSHOT, SnapshotReader};
+use crate::cli::place::{Credentials, Place, RunFolder, Sources, StoreArgs};
+use crate::files::SnapshotReader;
 use crate::model::time::Timestamp;
 
 #[derive(Args)]
 pub(super) struct EvaluateArgs {
-    /// Folder of the snapshot, or of the run that left it
-    #[arg(value_name = "SNAPSHOT")]
-    snapshot: PathBuf,
-    /// Folder the results go to
-    #[arg(long, value_name = "DIR", default_value = "locard-out", help_heading = "Result")]
-    out: PathBuf,
+    /// Folder of the snapshot, or of the run that left it; or s3://bucket/prefix
+    #[arg(value_name = "SNAPSHOT", value_parser = Place::parse)]
+    snapshot: Place,
+    /// Folder the results go to, or s3://bucket/prefix
+    #[arg(long, value_name = "DIR", default_value = "locard-out", value_parser = Place::parse, help_heading = "Result")]
+    out: Place,
     /// Replace the results of another run in that folder
     #[arg(long, help_heading = "Result")]
     force: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    credentials: Credentials,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -36,33 +39,21 @@ pub(super) struct EvaluateArgs {
 pub(super) fn run(global: &Global, args: EvaluateArgs) -> anyhow::Result<Exit> {
     let config = global.config()?;
     let rules = pipeline::rules(&args.rules)?;
-    if !args.snapshot.is_dir() {
-        let message = format!("{} is no folder", args.snapshot.display());
-        return Err(Refused::usage(message, "name a snapshot, or the run that holds one"));
-    }
-    let reader = SnapshotReader::open(&snapshot_in(&args.snapshot), args.expect_digest.as_deref())?;
+    let (source, _fetched) = Sources::one(&args.snapshot, &args.store, &args.credentials)?;
+    let reader = source.open(args.expect_digest.as_deref())?;
+    let out = RunFolder::open(&args.out, &args.store, &args.credentials)?;
     if !args.force {
-        keep_other_run(&args.out, &reader)?;
+        keep_other_run(&out, &reader)?;
     }
-    let results = pipeline::judge(&reader, &rules, &config, args.as_of)?;
-    pipeline::conclude(results, &config, &args.out, &args.output, global)
-}
-
-/// A run's folder stands for the snapshot in it.
-fn snapshot_in(path: &Path) -> PathBuf {
-    let inner = path.join(SNAPSHOT);
-    if !path.join(MANIFEST).exists() && inner.is_dir() { inner } else { path.to_path_buf() }
+    let draft = pipeline::judge(&reader, &rules, &config, args.as_of, out.dir())?;
+    pipeline::conclude(draft, &config, &out, &args.output, global)
 }
 
 /// Judging a snapshot again replaces its own results, which come out of it at any time; those of another are kept.
-fn keep_other_run(out: &Path, reader: &SnapshotReader) -> anyhow::Result<()> {
-    if !out.join(RESULTS).exists() {
-        return Ok(());
+fn keep_other_run(out: &RunFolder, reader: &SnapshotReader) -> anyhow::Result<()> {
+    match out.judged()? {
+        None => Ok(()),
+        Some(Ok(run)) if run.snapshot_digest == reader.manifest_digest() => Ok(()),
+        Some(_) => Err(out.taken("choose another --out, or replace them with --force")),
     }
-    let same = pipeline::results(out).is_ok_and(|results| results.run.snapshot_digest == reader.manifest_digest());
-    if same {
-        return Ok(());
-    }
-    let message = format!("{} already holds the results of another run", out.display());
-    Err(Refused::usage(message, "choose another --out, or replace them with --force"))
 }

@@ -8,7 +8,7 @@ use crate::cli::args::Global;
 use crate::cli::exit::{Exit, visible};
 use crate::cli::{out, pipeline};
 use crate::config::Gate;
-use crate::gate;
+use crate::gate::{self, Tally};
 use crate::results::{GateResult, GateVerdict};
 
 #[derive(Args)]
@@ -27,8 +27,8 @@ pub(super) fn run(global: &Global, args: GateArgs) -> anyhow::Result<Exit> {
     if !asks(&wanted) {
         out::say("warning: the gate asks for nothing: give --min-score, or set `gate` in the configuration\n");
     }
-    let results = pipeline::results(&args.run)?;
-    let result = gate::judge(&results, &wanted);
+    let tally = pipeline::read(&args.run, Tally::read)?;
+    let result = gate::judge(&tally, &wanted);
     out::print(&text(&result, global.quiet))?;
     Ok(exit_of(&result))
 }

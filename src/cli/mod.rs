@@ -11,8 +11,15 @@ mod collect;
 mod evaluate;
 pub mod exit;
 mod gate;
+mod merge;
 mod out;
 mod pipeline;
+mod place;
+#[cfg(feature = "aws")]
+mod remote;
+#[cfg(not(feature = "aws"))]
+#[path = "no_remote.rs"]
+mod remote;
 mod report;
 mod role;
 
@@ -65,6 +72,8 @@ enum Command {
     Collect(collect::CollectArgs),
     /// Judge a snapshot, offline
     Evaluate(evaluate::EvaluateArgs),
+    /// Put the snapshots of shards together, and read what they reach in each other's accounts
+    Merge(merge::MergeArgs),
     /// Write the results of a run in another format
     Report(report::ReportArgs),
     /// Decide whether a run is good enough, as an exit code
@@ -102,6 +111,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         #[cfg(feature = "aws")]
         Command::Collect(args) => collect::run(global, args),
         Command::Evaluate(args) => evaluate::run(global, args),
+        Command::Merge(args) => merge::run(global, args),
         Command::Report(args) => report::run(args),
         Command::Gate(args) => gate::run(global, args),
         Command::Checks(args) => checks::run(args),

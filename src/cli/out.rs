@@ -28,9 +28,9 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// Prints a document byte for byte.
-pub(super) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+pub(super) fn print_bytes(mut bytes: impl io::Read) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    finish(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+    finish(io::copy(&mut bytes, &mut stdout).and_then(|_| stdout.flush()))
 }
 
 fn finish(written: io::Result<()>) -> anyhow::Result<()> {

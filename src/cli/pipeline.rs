@@ -2,7 +2,8 @@
 //!
 //! Judgement itself is `assess`; this feeds it and brings what it says to disk and to stdout.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -10,14 +11,17 @@ use crate::assess::{self, Input};
 use crate::check::{self, CheckSet};
 use crate::cli::args::{Global, Output, Rules, unreadable};
 use crate::cli::exit::{Drawn, Exit, Refused};
+use crate::cli::place::RunFolder;
 use crate::cli::{gate as gate_command, out};
 use crate::config::Config;
-use crate::files::{self, RESULTS, SnapshotReader, SourceFile};
+use crate::files::{self, Draft, RESULTS, SnapshotReader, SourceFile, Spool};
 use crate::gate;
+use crate::inventory::snapshot::Plan;
 use crate::model::hash;
 use crate::model::time::Timestamp;
-use crate::report::{self, Format, json, terminal};
-use crate::results::Results;
+use crate::report::{self, Format, Summary, json, terminal};
+use crate::results::OrganizationScore;
+use crate::results::stream::ReadError;
 use crate::score::scenarios::{self, Scenario};
 
 /// Everything a snapshot is judged with, besides the configuration.
@@ -72,16 +76,18 @@ pub(crate) fn rules(args: &Rules) -> anyhow::Result<Ruleset> {
 }
 
 /// Judges a snapshot: equal snapshot, rules, configuration and version give equal results. `as_of` decides which
-/// exceptions hold; by default it is the start of collection.
+/// exceptions hold; by default it is the start of collection. The results are written to a folder, not gated and
+/// reported yet.
 ///
 /// # Errors
-/// The snapshot cannot be read.
+/// The snapshot cannot be read, or the disk refuses.
 pub(crate) fn judge(
     reader: &SnapshotReader,
     rules: &Ruleset,
     config: &Config,
     as_of: Option<Timestamp>,
-) -> anyhow::Result<Results> {
+    dir: &Path,
+) -> anyhow::Result<Draft> {
     for exception in config.exceptions.iter().filter(|exception| rules.checks.get(&exception.check).is_none()) {
         let chosen = if rules.selected { " among those of --check" } else { "" };
         tracing::warn!("an exception names check `{}`, and there is none{chosen}", exception.check);
@@ -99,61 +105,110 @@ pub(crate) fn judge(
         selected_checks: rules.selected,
         as_of: as_of.unwrap_or(manifest.as_of),
     };
-    Ok(assess::assess(&input, &reader.accounts(), |account| reader.account(account))?)
+    let mut spool = Spool::begin(dir)?;
+    let results = assess::stream(&input, &reader.accounts(), |account| reader.account(account), &mut spool)?;
+    Ok(spool.assemble(&results, organization.accounts.iter().map(|account| &account.id))?)
 }
 
-/// Ends an audit or an evaluation: the gate if the configuration has one, the files, the summary, the exit code.
+/// Ends an audit or an evaluation whose results are written but for the gate: the gate if the configuration has one,
+/// the reports, the summary, the exit code.
 ///
 /// # Errors
 /// A file cannot be written.
 pub(crate) fn conclude(
-    mut results: Results,
+    mut draft: Draft,
     config: &Config,
-    dir: &Path,
+    run: &RunFolder,
     output: &Output,
     global: &Global,
 ) -> anyhow::Result<Exit> {
-    results.gate = gate_command::asks(&config.gate).then(|| gate::judge(&results, &config.gate));
-    // The canonical file last: its presence says that the run is finished.
-    let formats = output.formats().into_iter().filter(|format| *format != Format::Json).chain([Format::Json]);
-    let mut written = Vec::new();
-    for format in formats {
-        files::write_run(dir, format.file_name(), &report::render(&results, format)?)?;
-        written.push(dir.join(format.file_name()).display().to_string());
+    let summary = Summary::read(draft.read()?).context("cannot read the results just written")?;
+    let verdict = gate_command::asks(&config.gate).then(|| gate::judge(&summary.tally, &config.gate));
+    if let Some(verdict) = &verdict {
+        draft.replace_end(json::END, &json::gated_end(verdict))?;
     }
-    match (&results.gate, global.quiet) {
+    let summary = summary.gated(verdict.clone());
+    let mut written = Vec::new();
+    for format in output.formats() {
+        let document = match format {
+            Format::Schema => Some(json::schema_bytes()),
+            _ => report::render(&summary, format)?.map(String::into_bytes),
+        };
+        if let Some(document) = document {
+            files::write_run(run.dir(), format.file_name(), document.as_slice())?;
+            run.put(format.file_name())?;
+            written.push(run.shown(format.file_name()));
+        }
+    }
+    // The canonical file last: its presence says that the run is finished.
+    draft.keep()?;
+    run.put(RESULTS)?;
+    written.push(run.shown(RESULTS));
+    match (&verdict, global.quiet) {
         (Some(gate), true) => out::print(&gate_command::text(gate, true))?,
-        (None, true) => out::print(&format!("score {}\n", interval(&results)))?,
+        (None, true) => out::print(&format!("score {}\n", interval(summary.score())))?,
         (_, false) => {
-            out::print(&terminal::terminal(&results, out::width()))?;
+            out::print(&terminal::terminal(&summary, out::width()))?;
             out::say(&format!("written: {}\n", written.join(", ")));
         }
     }
-    Ok(results.gate.as_ref().map_or(Exit::Done, gate_command::exit_of))
+    Ok(verdict.as_ref().map_or(Exit::Done, gate_command::exit_of))
 }
 
 /// Rounded outwards, so that the text never claims more than is known.
-fn interval(results: &Results) -> String {
-    if results.score.nothing_to_assess {
+fn interval(score: &OrganizationScore) -> String {
+    if score.nothing_to_assess {
         return "none: nothing to assess".to_owned();
     }
     let tenths = |value: f64| value * 10.0;
-    let low = (tenths(results.score.low) + 1e-9).floor() / 10.0;
-    let high = (tenths(results.score.high) - 1e-9).ceil() / 10.0;
+    let low = (tenths(score.low) + 1e-9).floor() / 10.0;
+    let high = (tenths(score.high) - 1e-9).ceil() / 10.0;
     format!("{low:.1} to {:.1}", high.max(low))
 }
 
-/// The results of a run: of its folder, or of the file itself.
+/// Reads the results of a run: of its folder, or of the file itself.
 ///
 /// # Errors
 /// There are none, or not of a version this locard reads.
-pub(crate) fn results(run: &Path) -> anyhow::Result<Results> {
-    let path = if run.is_dir() { run.join(RESULTS) } else { run.to_path_buf() };
+pub(crate) fn read<T>(run: &Path, read: impl FnOnce(File) -> Result<T, ReadError>) -> anyhow::Result<T> {
+    understood(run, read(open(run)?))
+}
+
+/// Opens the results of a run.
+///
+/// # Errors
+/// There are none.
+pub(crate) fn open(run: &Path) -> anyhow::Result<File> {
+    let path = results_in(run);
     if run.is_dir() && !path.exists() {
         let message = format!("{} is not the folder of a finished run: it has no {RESULTS}", run.display());
         let help = "finish its audit with --resume, or judge its snapshot with `locard evaluate`";
         return Err(Refused::no_result(message, help));
     }
-    let bytes = files::read_bytes(&path)?;
-    json::from_bytes(&bytes).with_context(|| format!("cannot read {}", path.display()))
+    Ok(files::open(&path)?)
+}
+
+/// What was read of the results of a run, or which file it is that could not be understood.
+///
+/// # Errors
+/// There was one.
+pub(crate) fn understood<T>(run: &Path, read: Result<T, ReadError>) -> anyhow::Result<T> {
+    read.with_context(|| format!("cannot read {}", results_in(run).display()))
+}
+
+fn results_in(run: &Path) -> PathBuf {
+    if run.is_dir() { run.join(RESULTS) } else { run.to_path_buf() }
+}
+
+/// The host's clock, in whole seconds.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_unix(jiff::Timestamp::now().as_second())
+}
+
+/// Sorts by time, and differs between two runs begun in the same second: it names their sessions in CloudTrail.
+pub(super) fn run_id(plan: &Plan, as_of: Timestamp) -> String {
+    let moment = jiff::Timestamp::now().as_nanosecond().to_string();
+    let process = std::process::id().to_string();
+    let day: String = as_of.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    format!("{day}-{}", hash::of_parts(&[&plan.digest(), &moment, &process], 4))
 }

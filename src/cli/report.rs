@@ -1,13 +1,16 @@
 //! `locard report`: the results of a run in another format.
 
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 
 use crate::cli::exit::Exit;
 use crate::cli::{out, pipeline};
 use crate::files;
-use crate::report::{self, Format};
+use crate::report::{self, Format, Summary, json};
+use crate::results::stream;
 
 #[derive(Args)]
 pub(super) struct ReportArgs {
@@ -23,14 +26,30 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) fn run(args: ReportArgs) -> anyhow::Result<Exit> {
-    let results = pipeline::results(&args.run)?;
-    let bytes = report::render(&results, args.format)?;
+    match args.format {
+        Format::Html | Format::Markdown => {
+            let summary = pipeline::read(&args.run, Summary::read)?;
+            let text = report::render(&summary, args.format)?;
+            put(&args, text.unwrap_or_default().as_bytes())?;
+        }
+        // The file itself, once all of it was found to be results.
+        Format::Json => {
+            let mut file = pipeline::open(&args.run)?;
+            pipeline::understood(&args.run, stream::read(&file, &mut |_| {}))?;
+            file.rewind().context("cannot read the results again")?;
+            put(&args, file)?;
+        }
+        Format::Schema => put(&args, json::schema_bytes().as_slice())?,
+    }
+    Ok(Exit::Done)
+}
+
+fn put(args: &ReportArgs, document: impl Read) -> anyhow::Result<()> {
     match args.out.as_deref().map(|path| (path, path.file_name())) {
         Some((path, Some(name))) => {
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            files::write_run(dir, &name.to_string_lossy(), &bytes)?;
+            Ok(files::write_run(dir, &name.to_string_lossy(), document)?)
         }
-        _ => out::print_bytes(&bytes)?,
+        _ => out::print_bytes(document),
     }
-    Ok(Exit::Done)
 }

@@ -7,6 +7,7 @@ use crate::cli::exit::{Exit, Refused};
 use crate::cli::out;
 use crate::config;
 use crate::model::ids::Partition;
+use crate::model::prefix::S3Prefix;
 use crate::role::{self, Document, RoleFormat, RoleOptions};
 
 #[derive(Args)]
@@ -26,6 +27,9 @@ pub(super) struct RoleArgs {
     /// External id that locard presents; default as configured
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
+    /// Also what the caller needs to keep its runs here, such as s3://bucket/prefix; with --document caller
+    #[arg(long, value_name = "S3", value_parser = S3Prefix::parse)]
+    store: Option<S3Prefix>,
     /// Partition of the role ARNs: aws, aws-cn, aws-us-gov
     #[arg(long, value_name = "PARTITION", default_value = "aws")]
     partition: String,
@@ -53,6 +57,7 @@ pub(super) fn run(global: &Global, args: RoleArgs) -> anyhow::Result<Exit> {
         principal: args.principal,
         external_id: args.external_id.or(config.external_id),
         source_identity: config.source_identity.is_some(),
+        store: args.store,
     };
     let format = match args.format {
         FormatArg::Json => RoleFormat::Json,

@@ -83,8 +83,8 @@ async fn region(scope: &Scope, client: &Client) -> Line {
 /// An answer without a configuration, or with one that names no destination, says that logging is off.
 async fn logging(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<Option<InvocationLogging>> {
     let call = "bedrock:GetModelInvocationLoggingConfiguration";
-    let request = client.get_model_invocation_logging_configuration().send();
-    let Answer { value, read } = scope.ask(call, request).await?;
+    let request = client.get_model_invocation_logging_configuration();
+    let Answer { value, read } = scope.ask(call, || request.clone().send()).await?;
     reads.push(read);
     match value.logging_config {
         Some(config) if config.s3_config.is_some() || config.cloud_watch_config.is_some() => {
@@ -125,8 +125,8 @@ fn s3_sink(scope: &Scope, call: &str, member: &str, s3: S3Config) -> Told<S3Sink
 /// Guardrails, each in its working draft.
 async fn guardrails(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "bedrock:ListGuardrails", ALL, |token| async move {
-        let request = client.list_guardrails().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("bedrock:ListGuardrails", request).await?;
+        let request = client.list_guardrails().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock:ListGuardrails", || request.clone().send()).await?;
         Ok(Page { items: Some(value.guardrails), next: value.next_token, read })
     })
     .await
@@ -145,9 +145,8 @@ async fn customization_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
             .sort_by(SortJobsBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("bedrock:ListModelCustomizationJobs", request).await?;
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock:ListModelCustomizationJobs", || request.clone().send()).await?;
         Ok(Page { items: value.model_customization_job_summaries, next: value.next_token, read })
     })
     .await
@@ -162,8 +161,8 @@ async fn customization_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
 
 async fn describe_customization(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "bedrock:GetModelCustomizationJob";
-    let request = client.get_model_customization_job().job_identifier(found.id).send();
-    let Answer { value: job, read } = scope.ask(call, request).await?;
+    let request = client.get_model_customization_job().job_identifier(found.id);
+    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(training) = &job.training_data_config {
@@ -192,8 +191,8 @@ async fn describe_customization(scope: &Scope, client: &Client, found: Found) ->
 
 async fn imported_models(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "bedrock:ListImportedModels", ALL, |token| async move {
-        let request = client.list_imported_models().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("bedrock:ListImportedModels", request).await?;
+        let request = client.list_imported_models().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock:ListImportedModels", || request.clone().send()).await?;
         Ok(Page { items: value.model_summaries, next: value.next_token, read })
     })
     .await
@@ -207,8 +206,8 @@ async fn imported_models(scope: &Scope, client: &Client) -> Vec<Line> {
 
 async fn describe_imported(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "bedrock:GetImportedModel";
-    let request = client.get_imported_model().model_identifier(found.id).send();
-    let Answer { value: model, read } = scope.ask(call, request).await?;
+    let request = client.get_imported_model().model_identifier(found.id);
+    let Answer { value: model, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     match &model.model_data_source {
@@ -232,9 +231,8 @@ async fn batch_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
             .sort_by(SortJobsBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("bedrock:ListModelInvocationJobs", request).await?;
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock:ListModelInvocationJobs", || request.clone().send()).await?;
         Ok(Page { items: value.invocation_job_summaries, next: value.next_token, read })
     })
     .await
@@ -280,9 +278,8 @@ async fn evaluation_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
             .sort_by(SortJobsBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("bedrock:ListEvaluationJobs", request).await?;
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock:ListEvaluationJobs", || request.clone().send()).await?;
         Ok(Page { items: value.job_summaries, next: value.next_token, read })
     })
     .await
@@ -298,8 +295,8 @@ async fn evaluation_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
 /// An evaluation invokes models and has no network of its own.
 async fn describe_evaluation(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "bedrock:GetEvaluationJob";
-    let request = client.get_evaluation_job().job_identifier(found.id).send();
-    let Answer { value: job, read } = scope.ask(call, request).await?;
+    let request = client.get_evaluation_job().job_identifier(found.id);
+    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     let (path, datasets): (&str, &[EvaluationDatasetMetricConfig]) = match &job.evaluation_config {

@@ -46,8 +46,8 @@ pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
 
 async fn agents(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "bedrock-agent:ListAgents", ALL, |token| async move {
-        let request = client.list_agents().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("bedrock-agent:ListAgents", request).await?;
+        let request = client.list_agents().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock-agent:ListAgents", || request.clone().send()).await?;
         Ok(Page { items: Some(value.agent_summaries), next: value.next_token, read })
     })
     .await
@@ -60,8 +60,8 @@ async fn agents(scope: &Scope, client: &Client) -> Vec<Line> {
 
 async fn knowledge_bases(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "bedrock-agent:ListKnowledgeBases", ALL, |token| async move {
-        let request = client.list_knowledge_bases().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("bedrock-agent:ListKnowledgeBases", request).await?;
+        let request = client.list_knowledge_bases().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock-agent:ListKnowledgeBases", || request.clone().send()).await?;
         Ok(Page { items: Some(value.knowledge_base_summaries), next: value.next_token, read })
     })
     .await
@@ -81,8 +81,8 @@ async fn knowledge_bases(scope: &Scope, client: &Client) -> Vec<Line> {
 /// Buckets of a knowledge base besides those of its data sources.
 async fn describe_base(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "bedrock-agent:GetKnowledgeBase";
-    let request = client.get_knowledge_base().knowledge_base_id(found.id).send();
-    let Answer { value, read } = scope.ask(call, request).await?;
+    let request = client.get_knowledge_base().knowledge_base_id(found.id);
+    let Answer { value, read } = scope.ask(call, || request.clone().send()).await?;
     let base = required(scope, call, "knowledgeBase", value.knowledge_base)?;
     let mut uses = Uses::default();
     let supplemental = base
@@ -123,9 +123,8 @@ async fn data_sources(scope: &Scope, client: &Client, bases: Vec<Found>, whole: 
 async fn data_sources_of(scope: &Scope, client: &Client, base: Found) -> Vec<Line> {
     let base_id = base.id.as_str();
     let listed = pages(scope, "bedrock-agent:ListDataSources", ALL, |token| async move {
-        let request =
-            client.list_data_sources().knowledge_base_id(base_id).max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("bedrock-agent:ListDataSources", request).await?;
+        let request = client.list_data_sources().knowledge_base_id(base_id).max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock-agent:ListDataSources", || request.clone().send()).await?;
         Ok(Page { items: Some(value.data_source_summaries), next: value.next_token, read })
     })
     .await;
@@ -141,8 +140,8 @@ async fn data_sources_of(scope: &Scope, client: &Client, base: Found) -> Vec<Lin
 
 async fn describe_source(scope: &Scope, client: &Client, base_id: String, found: Found) -> Told<Described> {
     let call = "bedrock-agent:GetDataSource";
-    let request = client.get_data_source().knowledge_base_id(base_id).data_source_id(found.id).send();
-    let Answer { value, read } = scope.ask(call, request).await?;
+    let request = client.get_data_source().knowledge_base_id(base_id).data_source_id(found.id);
+    let Answer { value, read } = scope.ask(call, || request.clone().send()).await?;
     let source = required(scope, call, "dataSource", value.data_source)?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
@@ -184,8 +183,8 @@ fn source_uses(scope: &Scope, call: &str, uses: &mut Uses, source: &DataSource) 
 
 async fn flows(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "bedrock-agent:ListFlows", ALL, |token| async move {
-        let request = client.list_flows().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("bedrock-agent:ListFlows", request).await?;
+        let request = client.list_flows().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("bedrock-agent:ListFlows", || request.clone().send()).await?;
         Ok(Page { items: Some(value.flow_summaries), next: value.next_token, read })
     })
     .await
@@ -199,7 +198,8 @@ async fn flows(scope: &Scope, client: &Client) -> Vec<Line> {
 /// The working draft of a flow.
 async fn describe_flow(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "bedrock-agent:GetFlow";
-    let Answer { value: flow, read } = scope.ask(call, client.get_flow().flow_identifier(found.id).send()).await?;
+    let request = client.get_flow().flow_identifier(found.id);
+    let Answer { value: flow, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(definition) = &flow.definition {

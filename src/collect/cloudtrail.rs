@@ -31,7 +31,7 @@ pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
     let call = "cloudtrail:DescribeTrails";
     let client = client::cloudtrail(&scope.evidence);
     let Answer { value, read } =
-        match scope.ask(call, client.describe_trails().include_shadow_trails(true).send()).await {
+        match scope.ask(call, || client.describe_trails().include_shadow_trails(true).send()).await {
             Ok(answer) => answer,
             Err(unknown) => return vec![listing(scope, call, Err(unknown), 0, Vec::new())],
         };
@@ -68,12 +68,12 @@ async fn describe(scope: &Scope, trail: Described, listed: Read) -> Option<Line>
     let foreign = owner != scope.account;
     let home_region = required_text(scope, call, "HomeRegion", trail.home_region).map(Region::new);
     // Selectors, and the times of delivery, are told only where the trail is at home.
-    let region = home_region.as_ref().unwrap_or(&scope.region);
-    let client = client::cloudtrail(&scope.evidence_in(region));
+    let there = scope.evidence_in(home_region.as_ref().unwrap_or(&scope.region));
+    let client = client::cloudtrail(&there.evidence);
 
     let mut reads = vec![listed];
-    let status = status(scope, &client, &arn, foreign, &mut reads).await;
-    let selectors = selectors(scope, &client, &arn, foreign, trail.has_custom_event_selectors, &mut reads).await;
+    let status = status(&there, &client, &arn, foreign, &mut reads).await;
+    let selectors = selectors(&there, &client, &arn, foreign, trail.has_custom_event_selectors, &mut reads).await;
     let fact = Trail {
         name: text(trail.name).unwrap_or_else(|| arn.clone()),
         owner,
@@ -97,7 +97,7 @@ async fn describe(scope: &Scope, trail: Described, listed: Read) -> Option<Line>
 async fn status(scope: &Scope, client: &Client, arn: &str, foreign: bool, reads: &mut Vec<Read>) -> Told<TrailStatus> {
     let call = "cloudtrail:GetTrailStatus";
     let absent_codes = if foreign { NOT_YOURS } else { &[] };
-    let (status, read) = scope.ask_or_none(call, absent_codes, client.get_trail_status().name(arn).send()).await?;
+    let (status, read) = scope.ask_or_none(call, absent_codes, || client.get_trail_status().name(arn).send()).await?;
     reads.push(read.clone());
     let status = status.ok_or_else(|| scope.unknown(call, Why::Foreign))?;
     let moment = |at: Option<aws_smithy_types::DateTime>| at.map(|at| scope.moment(&at, &read));
@@ -124,8 +124,8 @@ async fn selectors(
 ) -> Told<Selectors> {
     let call = "cloudtrail:GetEventSelectors";
     let absent_codes = if foreign { NOT_YOURS } else { &[] };
-    let request = client.get_event_selectors().trail_name(arn).send();
-    let (output, read) = scope.ask_or_none(call, absent_codes, request).await?;
+    let request = client.get_event_selectors().trail_name(arn);
+    let (output, read) = scope.ask_or_none(call, absent_codes, || request.clone().send()).await?;
     reads.push(read);
     let Some(output) = output else {
         return if custom == Some(false) { Ok(aws_default()) } else { Err(scope.unknown(call, Why::Foreign)) };

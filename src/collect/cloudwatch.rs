@@ -59,13 +59,9 @@ async fn metrics(
 ) -> Told<Vec<Metric>> {
     let client: &Client = &client::cloudwatch(&scope.evidence);
     let listed = pages(scope, "cloudwatch:ListMetrics", ALL, |token| async move {
-        let request = client
-            .list_metrics()
-            .namespace(namespace)
-            .set_metric_name(name.map(str::to_owned))
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("cloudwatch:ListMetrics", request).await?;
+        let request =
+            client.list_metrics().namespace(namespace).set_metric_name(name.map(str::to_owned)).set_next_token(token);
+        let Answer { value, read } = scope.ask("cloudwatch:ListMetrics", || request.clone().send()).await?;
         Ok(Page { items: value.metrics, next: value.next_token, read })
     });
     listed.await.all(reads)

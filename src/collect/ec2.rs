@@ -42,8 +42,8 @@ async fn places(scope: &Scope, client: &Client, ids: &[String]) -> Vec<Line> {
     let call = "ec2:DescribeSubnets";
     let listed = pages(scope, call, ALL, |token| async move {
         let filter = Filter::builder().name("subnet-id").set_values(Some(ids.to_vec())).build();
-        let request = client.describe_subnets().filters(filter).max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("ec2:DescribeSubnets", request).await?;
+        let request = client.describe_subnets().filters(filter).max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("ec2:DescribeSubnets", || request.clone().send()).await?;
         Ok(Page { items: value.subnets, next: value.next_token, read })
     })
     .await
@@ -70,8 +70,8 @@ fn place(scope: &Scope, call: &str, subnet: SdkSubnet) -> Told<SubnetPlace> {
 
 async fn flow_logs(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "ec2:DescribeFlowLogs", ALL, |token| async move {
-        let request = client.describe_flow_logs().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("ec2:DescribeFlowLogs", request).await?;
+        let request = client.describe_flow_logs().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("ec2:DescribeFlowLogs", || request.clone().send()).await?;
         Ok(Page { items: value.flow_logs, next: value.next_token, read })
     })
     .await

@@ -31,8 +31,8 @@ async fn key(scope: &Scope, client: &Client, reference: String) -> Line {
 
 async fn state(scope: &Scope, client: &Client, reference: &str, reads: &mut Vec<Read>) -> Told<KeyState> {
     let call = "kms:DescribeKey";
-    let request = client.describe_key().key_id(reference).send();
-    let (output, read) = scope.ask_or_none(call, &["NotFoundException"], request).await?;
+    let request = client.describe_key().key_id(reference);
+    let (output, read) = scope.ask_or_none(call, &["NotFoundException"], || request.clone().send()).await?;
     reads.push(read);
     let Some(output) = output else { return Err(scope.unknown(call, missing(scope, reference))) };
     let key = required(scope, call, "KeyMetadata", output.key_metadata)?;

@@ -15,6 +15,12 @@ use super::scope::Scope;
 /// How many resources of one account, region and service are described at the same time.
 const IN_FLIGHT: usize = 8;
 
+/// A list is read so far and no further; the longest that AWS's quotas allow are shorter. Servers that name a next page
+/// for ever end here, in bounded time and memory.
+const MAX_PAGES: usize = 2_000;
+/// Filters leave pages empty, but not so many in a row.
+const MAX_EMPTY_PAGES: usize = 50;
+
 /// No cap on how many items a list may hold.
 pub(crate) const ALL: usize = usize::MAX;
 
@@ -39,7 +45,7 @@ pub(crate) struct Listed<T> {
 }
 
 /// Reads page after page, empty ones too, until a page names no next one. Of the items the first `keep` are kept, the
-/// others counted. A failing page ends the list; what came before stays.
+/// others counted. A failing page ends the list, and so does one too many; what came before stays.
 pub(crate) async fn pages<T, F, Fut>(scope: &Scope, call: &'static str, keep: usize, mut page: F) -> Listed<T>
 where
     F: FnMut(Option<String>) -> Fut,
@@ -48,7 +54,8 @@ where
     let mut listed = Listed { call, items: Vec::new(), reads: Vec::new(), total: 0, whole: Ok(()) };
     let mut tokens = BTreeSet::new();
     let mut token = None;
-    loop {
+    let mut empty = 0;
+    for _ in 0..MAX_PAGES {
         let Page { items, next, read } = match page(token).await {
             Ok(page) => page,
             Err(unknown) => return listed.broken(unknown),
@@ -58,6 +65,7 @@ where
             return listed.broken(malformed(scope, call, "the answer holds no list"));
         };
         listed.total += items.len() as u64;
+        empty = if items.is_empty() { empty + 1 } else { 0 };
         let room = keep.saturating_sub(listed.items.len());
         listed.items.extend(items.into_iter().take(room).map(|item| (item, read.clone())));
         match next.filter(|token| !token.is_empty()) {
@@ -65,12 +73,17 @@ where
             Some(next) if tokens.contains(&next) => {
                 return listed.broken(malformed(scope, call, "the same page token came twice"));
             }
+            Some(_) if empty == MAX_EMPTY_PAGES => {
+                let what = format!("{MAX_EMPTY_PAGES} pages in a row were empty, and there are said to be more");
+                return listed.broken(malformed(scope, call, &what));
+            }
             Some(next) => {
                 tokens.insert(next.clone());
                 token = Some(next);
             }
         }
     }
+    listed.broken(scope.unknown(call, Why::Capped).saying(format!("not read beyond {MAX_PAGES} pages")))
 }
 
 impl<T> Listed<T> {

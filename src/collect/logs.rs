@@ -57,8 +57,8 @@ async fn group(scope: &Scope, client: &Client, name: String) -> Line {
 /// pages were read.
 async fn settings(scope: &Scope, client: &Client, name: &str, reads: &mut Vec<Read>) -> Told<Option<LogGroupSettings>> {
     let listed = pages(scope, "logs:DescribeLogGroups", ALL, |token| async move {
-        let request = client.describe_log_groups().log_group_name_prefix(name).limit(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("logs:DescribeLogGroups", request).await?;
+        let request = client.describe_log_groups().log_group_name_prefix(name).limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("logs:DescribeLogGroups", || request.clone().send()).await?;
         Ok(Page { items: value.log_groups, next: value.next_token, read })
     })
     .await;
@@ -88,7 +88,7 @@ async fn subscriptions(scope: &Scope, client: &Client, name: &str, reads: &mut V
     let call = "logs:DescribeSubscriptionFilters";
     let listed = pages(scope, call, ALL, |token| async move {
         let request = client.describe_subscription_filters().log_group_name(name).limit(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("logs:DescribeSubscriptionFilters", request.send()).await?;
+        let Answer { value, read } = scope.ask("logs:DescribeSubscriptionFilters", || request.clone().send()).await?;
         Ok(Page { items: value.subscription_filters, next: value.next_token, read })
     })
     .await
@@ -155,8 +155,8 @@ async fn s3_access(scope: &Scope, reads: &mut Vec<Read>) -> Told<Vec<S3AccessDel
 
 async fn sources(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<Vec<DeliverySource>> {
     let listed = pages(scope, "logs:DescribeDeliverySources", ALL, |token| async move {
-        let request = client.describe_delivery_sources().limit(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("logs:DescribeDeliverySources", request).await?;
+        let request = client.describe_delivery_sources().limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("logs:DescribeDeliverySources", || request.clone().send()).await?;
         Ok(Page { items: value.delivery_sources, next: value.next_token, read })
     });
     listed.await.all(reads)
@@ -164,8 +164,8 @@ async fn sources(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<
 
 async fn all_deliveries(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<Vec<Delivery>> {
     let listed = pages(scope, "logs:DescribeDeliveries", ALL, |token| async move {
-        let request = client.describe_deliveries().limit(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("logs:DescribeDeliveries", request).await?;
+        let request = client.describe_deliveries().limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("logs:DescribeDeliveries", || request.clone().send()).await?;
         Ok(Page { items: value.deliveries, next: value.next_token, read })
     });
     listed.await.all(reads)
@@ -173,8 +173,8 @@ async fn all_deliveries(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -
 
 async fn destinations(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<Vec<DeliveryDestination>> {
     let listed = pages(scope, "logs:DescribeDeliveryDestinations", ALL, |token| async move {
-        let request = client.describe_delivery_destinations().limit(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("logs:DescribeDeliveryDestinations", request).await?;
+        let request = client.describe_delivery_destinations().limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("logs:DescribeDeliveryDestinations", || request.clone().send()).await?;
         Ok(Page { items: value.delivery_destinations, next: value.next_token, read })
     });
     listed.await.all(reads)

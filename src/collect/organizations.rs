@@ -3,17 +3,22 @@
 //! Entering the accounts is `aws::session`'s; what happens inside them is the runner's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::Account as Described;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::aws::client;
 use crate::aws::session::Caller;
 use crate::inventory::organizations::{Account, Organization, OrganizationId};
 use crate::model::ids::AccountId;
 use crate::model::observed::{Observed, Told, Unknown, Why};
+use crate::model::shard::Shard;
 
 use super::listing::{ALL, Page, malformed, pages, required_text, text};
+use super::progress::Progress;
 use super::scope::{Answer, Frame, Scope};
 
 /// The calls this collector makes, with the caller's own credentials.
@@ -35,35 +40,154 @@ pub(crate) struct Selection {
     pub accounts: Vec<AccountId>,
     /// Ids (`ou-...`, `r-...`) or paths of names, `Root/Workloads` or `Workloads`; what is below a unit is in it.
     pub organizational_units: Vec<String>,
+    /// Of these and all others only the accounts of this shard are entered.
+    pub shard: Option<Shard>,
 }
 
-/// What was found, and how its accounts are entered.
+/// An account that may be entered.
 #[derive(Clone, Debug)]
-pub(crate) struct Discovered {
-    pub organization: Organization,
+pub(crate) struct Chosen {
+    pub id: AccountId,
+    /// Its workloads are assessed; of the others only what those reach.
+    pub selected: bool,
+}
+
+/// How accounts are entered, which is known before all of them are.
+#[derive(Clone, Debug)]
+pub(crate) struct Kind {
     /// Only the caller's account, with the caller's own credentials.
     pub single_account: bool,
+    pub management: Option<AccountId>,
 }
 
-/// Lists the organization. Where there is none, or the caller may not list it, the run is about the caller's account
-/// alone. The error is for people: a selection that nothing meets, or a failure that may pass, after which a run over
-/// one account would be mistaken for one over the organization.
-pub(crate) async fn discover(caller: &Caller, frame: &Frame, selection: &Selection) -> Result<Discovered, String> {
+/// Where accounts go as they become known. Listing a thousand takes a quarter of a minute at the rate AWS allows, and
+/// walking the tree of units longer: what needs neither must not wait.
+pub(crate) struct Feed {
+    kind: Option<oneshot::Sender<Kind>>,
+    shard: Option<Shard>,
+    accounts: mpsc::UnboundedSender<Chosen>,
+    progress: Arc<Progress>,
+}
+
+impl Feed {
+    pub(crate) fn new(
+        progress: Arc<Progress>,
+        shard: Option<Shard>,
+    ) -> (Self, oneshot::Receiver<Kind>, mpsc::UnboundedReceiver<Chosen>) {
+        let (kind, known) = oneshot::channel();
+        let (accounts, found) = mpsc::unbounded_channel();
+        (Self { kind: Some(kind), shard, accounts, progress }, known, found)
+    }
+
+    fn begin(&mut self, kind: Kind) {
+        if let Some(sender) = self.kind.take() {
+            // Nobody listens any more when the run has ended.
+            let _ = sender.send(kind);
+        }
+    }
+
+    fn give(&self, id: AccountId, state: Option<&str>, selected: bool) {
+        // Accounts that AWS calls active, and those of which it says nothing.
+        let active = state.is_none_or(|state| state == "ACTIVE");
+        if active && self.shard.is_none_or(|shard| shard.holds(&id)) {
+            let _ = self.accounts.send(Chosen { id, selected });
+            self.progress.announce(1);
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.progress.announced();
+    }
+}
+
+/// What of a list that is still being read has been seen.
+struct Seen {
+    feed: Feed,
+    /// Whether accounts are given on as they come: all are chosen.
+    at_once: bool,
+    /// Held back until the caller's own account shows, without which this is no list to go by.
+    waiting: Vec<(AccountId, Option<String>)>,
+    known: BTreeSet<AccountId>,
+    caller: AccountId,
+    management: Option<AccountId>,
+}
+
+impl Seen {
+    fn page(&mut self, accounts: &[Described], caller_seen: &Notify) {
+        for account in accounts {
+            let Some(id) = account.id.as_deref().and_then(|id| AccountId::parse(id).ok()) else { continue };
+            // Pages shift when an account joins meanwhile.
+            if self.known.insert(id.clone()) {
+                self.waiting.push((id, state(account)));
+            }
+        }
+        if !self.known.contains(&self.caller) {
+            return;
+        }
+        caller_seen.notify_one();
+        if self.at_once {
+            self.feed.begin(Kind { single_account: false, management: self.management.clone() });
+            for (id, state) in self.waiting.drain(..) {
+                self.feed.give(id, state.as_deref(), true);
+            }
+        }
+    }
+}
+
+/// Lists the organization, and gives on its accounts as soon as they are known to be in the selection. Where there is
+/// no organization, or the caller may not list it, the run is about the caller's account alone. The error is for people:
+/// a selection that nothing meets, or a failure that may pass, after which a run over one account would be mistaken for
+/// one over the organization; no account was given on then.
+pub(crate) async fn discover(
+    caller: &Caller,
+    frame: &Frame,
+    selection: &Selection,
+    feed: Feed,
+) -> Result<Organization, String> {
     let scope = Scope::new(frame, &caller.own_entry(), &caller.partition.home_region());
     let client = client::organizations(&scope.evidence);
 
     let organization = describe(&scope, &client).await;
     if organization == Observed::Absent {
-        return alone(caller, selection, organization, Ok(()));
+        return alone(caller, selection, organization, Ok(()), feed);
     }
     let call = "organizations:ListAccounts";
-    let listed = pages(&scope, call, ALL, |token| async {
-        let request = client.list_accounts().set_next_token(token).send();
-        let Answer { value, read } = scope.ask("organizations:ListAccounts", request).await?;
-        Ok(Page { items: value.accounts, next: value.next_token, read })
-    })
-    .await
-    .named(&scope, |account, _| Some((AccountId::parse(account.id.as_deref()?).ok()?, account)));
+    let management = organization.known().map(|known| known.management_account.clone());
+    let seen = Mutex::new(Seen {
+        feed,
+        at_once: selection.accounts.is_empty() && selection.organizational_units.is_empty(),
+        waiting: Vec::new(),
+        known: BTreeSet::new(),
+        caller: caller.account.clone(),
+        management: management.clone(),
+    });
+    let caller_seen = Notify::new();
+    let walking = async {
+        caller_seen.notified().await;
+        tree(&scope, &client).await
+    };
+    let mut walking = pin!(walking);
+    let mut walked = None;
+    let listed = {
+        let listing = pages(&scope, call, ALL, |token| async {
+            let request = client.list_accounts().set_next_token(token);
+            let Answer { value, read } = scope.ask("organizations:ListAccounts", || request.clone().send()).await?;
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.page(value.accounts(), &caller_seen);
+            Ok(Page { items: value.accounts, next: value.next_token, read })
+        });
+        let mut listing = pin!(listing);
+        loop {
+            tokio::select! {
+                listed = &mut listing => break listed,
+                tree = &mut walking, if walked.is_none() => walked = Some(tree),
+            }
+        }
+    };
+    let Seen { feed, .. } = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let listed = listed.named(&scope, |account, _| Some((AccountId::parse(account.id.as_deref()?).ok()?, account)));
 
     let mut whole = listed.whole.clone();
     let described: BTreeMap<AccountId, Described> = listed.items.into_iter().map(|(account, _)| account).collect();
@@ -72,16 +196,21 @@ pub(crate) async fn discover(caller: &Caller, frame: &Frame, selection: &Selecti
             Err(unknown) if unknown.why.passing() => {
                 return Err(format!("cannot list the accounts of the organization: {}; try again", said(&unknown)));
             }
-            Err(unknown) => return alone(caller, selection, organization, Err(unknown)),
+            Err(unknown) => return alone(caller, selection, organization, Err(unknown), feed),
             // AWS lists the caller too, or refuses.
             Ok(()) => {
                 let unknown = malformed(&scope, call, "the list does not hold the account of the caller");
-                return alone(caller, selection, organization, Err(unknown));
+                return alone(caller, selection, organization, Err(unknown), feed);
             }
         }
     }
+    // Who was fed all along hears at once that there are no more.
+    let unfed = Some(feed).filter(|feed| feed.kind.is_some());
 
-    let tree = tree(&scope, &client).await;
+    let tree = match walked {
+        Some(tree) => tree,
+        None => walking.await,
+    };
     let placed = if described.values().all(|account| path_ids(account).is_some()) {
         Ok(BTreeMap::new())
     } else {
@@ -113,13 +242,17 @@ pub(crate) async fn discover(caller: &Caller, frame: &Frame, selection: &Selecti
     if let Err(unknown) = &mut whole {
         unknown.message.get_or_insert_with(|| format!("after {} accounts", accounts.len()));
     }
-    Ok(Discovered { organization: Organization { organization, accounts, listed: whole }, single_account: false })
+    if let Some(mut feed) = unfed {
+        feed.begin(Kind { single_account: false, management });
+        accounts.iter().for_each(|account| feed.give(account.id.clone(), account.state.as_deref(), account.selected));
+    }
+    Ok(Organization { organization, accounts, listed: whole })
 }
 
 async fn describe(scope: &Scope, client: &Client) -> Observed<OrganizationId> {
     let call = "organizations:DescribeOrganization";
     let absent = &["AWSOrganizationsNotInUseException"];
-    let answer = scope.ask_or_none(call, absent, client.describe_organization().send()).await;
+    let answer = scope.ask_or_none(call, absent, || client.describe_organization().send()).await;
     Observed::from_told(answer.and_then(|(output, _)| {
         let Some(output) = output else { return Ok(None) };
         let organization =
@@ -138,7 +271,12 @@ fn alone(
     selection: &Selection,
     organization: Observed<OrganizationId>,
     listed: Told<()>,
-) -> Result<Discovered, String> {
+    mut feed: Feed,
+) -> Result<Organization, String> {
+    if let Some(shard) = selection.shard {
+        let said = listed.err().or(organization.get().err()).map_or_else(String::new, |u| format!(": {}", said(&u)));
+        return Err(format!("shard {shard} is a part of an organization, and there is none that can be listed{said}"));
+    }
     let ou_path = match (&organization, &listed) {
         // Where there is no organization there is no path either.
         (Observed::Absent, _) => Ok(String::new()),
@@ -154,7 +292,10 @@ fn alone(
         selected: false,
     }];
     select(&mut accounts, selection)?;
-    Ok(Discovered { organization: Organization { organization, accounts, listed }, single_account: true })
+    let management = organization.known().map(|known| known.management_account.clone());
+    feed.begin(Kind { single_account: true, management });
+    accounts.iter().for_each(|account| feed.give(account.id.clone(), None, account.selected));
+    Ok(Organization { organization, accounts, listed })
 }
 
 /// `Status` is the older field, which AWS announced to drop.
@@ -177,8 +318,8 @@ type Tree = BTreeMap<String, (String, Vec<String>)>;
 async fn tree(scope: &Scope, client: &Client) -> Told<Tree> {
     let call = "organizations:ListRoots";
     let roots = pages(scope, call, ALL, |token| async {
-        let request = client.list_roots().set_next_token(token).send();
-        let Answer { value, read } = scope.ask("organizations:ListRoots", request).await?;
+        let request = client.list_roots().set_next_token(token);
+        let Answer { value, read } = scope.ask("organizations:ListRoots", || request.clone().send()).await?;
         Ok(Page { items: value.roots, next: value.next_token, read })
     });
     let mut tree = Tree::new();
@@ -195,10 +336,9 @@ async fn tree(scope: &Scope, client: &Client) -> Told<Tree> {
         for path in std::mem::take(&mut level) {
             let Some(parent) = path.last() else { continue };
             let units = pages(scope, call, ALL, |token| async {
-                let request =
-                    client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token).send();
+                let request = client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token);
                 let Answer { value, read } =
-                    scope.ask("organizations:ListOrganizationalUnitsForParent", request).await?;
+                    scope.ask("organizations:ListOrganizationalUnitsForParent", || request.clone().send()).await?;
                 Ok(Page { items: value.organizational_units, next: value.next_token, read })
             });
             for unit in units.await.all(&mut Vec::new())? {
@@ -221,8 +361,9 @@ async fn place(scope: &Scope, client: &Client, tree: &Told<Tree>) -> Told<BTreeM
     let mut placed = BTreeMap::new();
     for (parent, (_, path)) in tree.as_ref().map_err(Clone::clone)? {
         let accounts = pages(scope, call, ALL, |token| async {
-            let request = client.list_accounts_for_parent().parent_id(parent).set_next_token(token).send();
-            let Answer { value, read } = scope.ask("organizations:ListAccountsForParent", request).await?;
+            let request = client.list_accounts_for_parent().parent_id(parent).set_next_token(token);
+            let Answer { value, read } =
+                scope.ask("organizations:ListAccountsForParent", || request.clone().send()).await?;
             Ok(Page { items: value.accounts, next: value.next_token, read })
         });
         for account in accounts.await.all(&mut Vec::new())? {
@@ -244,7 +385,7 @@ fn names(scope: &Scope, tree: &Told<Tree>, ids: &[String]) -> Told<String> {
 /// Marks the accounts that were asked for, by account or by unit; all when nothing was asked for. An error names
 /// every request that nothing meets.
 fn select(accounts: &mut [Account], selection: &Selection) -> Result<(), String> {
-    let Selection { accounts: ids, organizational_units: units } = selection;
+    let Selection { accounts: ids, organizational_units: units, .. } = selection;
     let everything = ids.is_empty() && units.is_empty();
     let mut met: BTreeSet<&str> = BTreeSet::new();
     for account in accounts.iter_mut() {
@@ -313,6 +454,7 @@ mod tests {
         let selection = Selection {
             accounts: accounts.iter().map(|id| AccountId::new(*id)).collect(),
             organizational_units: units.iter().map(|unit| (*unit).to_owned()).collect(),
+            shard: None,
         };
         select(&mut all, &selection)?;
         Ok(all.iter().filter(|account| account.selected).map(|account| account.id.to_string()).collect())

@@ -51,8 +51,8 @@ const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
 pub(crate) async fn list(scope: &Scope) -> Vec<Line> {
     let client = &client::s3(&scope.evidence);
     let listed = pages(scope, "s3:ListBuckets", ALL, |token| async move {
-        let request = client.list_buckets().max_buckets(MAX_BUCKETS).set_continuation_token(token).send();
-        let Answer { value, read } = scope.ask("s3:ListBuckets", request).await?;
+        let request = client.list_buckets().max_buckets(MAX_BUCKETS).set_continuation_token(token);
+        let Answer { value, read } = scope.ask("s3:ListBuckets", || request.clone().send()).await?;
         Ok(Page { items: value.buckets, next: value.continuation_token, read })
     })
     .await
@@ -73,12 +73,10 @@ pub(crate) async fn list(scope: &Scope) -> Vec<Line> {
 
 /// The region of a bucket whose name came without one. Asked in the partition's home region, which answers for all.
 pub(crate) async fn locate(scope: &Scope, name: &str) -> Told<Region> {
-    let request = client::s3(&scope.evidence_in(&scope.partition.home_region()))
-        .get_bucket_location()
-        .bucket(name)
-        .expected_bucket_owner(scope.account.as_str())
-        .send();
-    let Answer { value, .. } = scope.ask("s3:GetBucketLocation", request).await?;
+    let scope = &scope.evidence_in(&scope.partition.home_region());
+    let request =
+        client::s3(&scope.evidence).get_bucket_location().bucket(name).expected_bucket_owner(scope.account.as_str());
+    let Answer { value, .. } = scope.ask("s3:GetBucketLocation", || request.clone().send()).await?;
     Ok(match value.location_constraint {
         Some(BucketLocationConstraint::Eu) => Region::new("eu-west-1"),
         Some(constraint) if !constraint.as_str().is_empty() => Region::new(constraint.as_str()),
@@ -90,13 +88,14 @@ pub(crate) async fn locate(scope: &Scope, name: &str) -> Told<Region> {
 pub(crate) async fn probe(scope: &Scope, buckets: &BTreeSet<String>) -> Vec<Line> {
     let client = &client::s3(&scope.evidence);
     let lines = few_at_a_time(buckets.iter().cloned().map(|name| async move {
-        let request = client.get_bucket_location().bucket(&name).send();
-        let (exists, reads) = match scope.ask_or_none("s3:GetBucketLocation", &["NoSuchBucket"], request).await {
-            Ok((location, read)) => (Ok(location.is_some()), vec![read]),
-            // The caller of another account's bucket is refused, whatever the role allows; so is one whose role
-            // does not allow the call. Neither tells whether the bucket is there.
-            Err(unknown) => (Err(unknown), Vec::new()),
-        };
+        let request = client.get_bucket_location().bucket(&name);
+        let (exists, reads) =
+            match scope.ask_or_none("s3:GetBucketLocation", &["NoSuchBucket"], || request.clone().send()).await {
+                Ok((location, read)) => (Ok(location.is_some()), vec![read]),
+                // The caller of another account's bucket is refused, whatever the role allows; so is one whose role
+                // does not allow the call. Neither tells whether the bucket is there.
+                Err(unknown) => (Err(unknown), Vec::new()),
+            };
         let arn = bucket_arn(scope, &name);
         let fact = Fact::BucketProbe(BucketProbe { name, exists });
         Line::new(&scope.account, Some(&scope.region), arn, reads, fact)
@@ -164,7 +163,7 @@ struct Asker<'a> {
 impl Asker<'_> {
     async fn versioning(&mut self) -> Told<Option<Versioning>> {
         let request = self.client.get_bucket_versioning().bucket(self.bucket).expected_bucket_owner(self.owner());
-        let answer = self.scope.ask("s3:GetBucketVersioning", request.send()).await?;
+        let answer = self.scope.ask("s3:GetBucketVersioning", || request.clone().send()).await?;
         let versioning = self.take(answer);
         Ok(versioning.status.map(|status| Versioning {
             status: status.as_str().to_owned(),
@@ -178,7 +177,7 @@ impl Asker<'_> {
         let request =
             self.client.get_object_lock_configuration().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["ObjectLockConfigurationNotFoundError"];
-        let Some(answer) = self.maybe(call, absent, request.send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
         let lock = required(self.scope, call, "ObjectLockConfiguration", answer.object_lock_configuration)?;
         required(self.scope, call, "ObjectLockEnabled", lock.object_lock_enabled)?;
         let default = lock.rule.and_then(|rule| rule.default_retention);
@@ -189,7 +188,7 @@ impl Asker<'_> {
     async fn access_logging(&mut self) -> Told<Option<AccessLogging>> {
         let call = "s3:GetBucketLogging";
         let request = self.client.get_bucket_logging().bucket(self.bucket).expected_bucket_owner(self.owner());
-        let answer = self.scope.ask(call, request.send()).await?;
+        let answer = self.scope.ask(call, || request.clone().send()).await?;
         let logging = self.take(answer).logging_enabled;
         let logging = logging.map(|logging| {
             Ok(AccessLogging {
@@ -203,7 +202,9 @@ impl Asker<'_> {
     async fn policy(&mut self) -> Told<Option<String>> {
         let call = "s3:GetBucketPolicy";
         let request = self.client.get_bucket_policy().bucket(self.bucket).expected_bucket_owner(self.owner());
-        let Some(answer) = self.maybe(call, &["NoSuchBucketPolicy"], request.send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(call, &["NoSuchBucketPolicy"], || request.clone().send()).await? else {
+            return Ok(None);
+        };
         required_text(self.scope, call, "the policy", answer.policy).map(Some)
     }
 
@@ -212,7 +213,7 @@ impl Asker<'_> {
         let call = "s3:GetBucketEncryption";
         let request = self.client.get_bucket_encryption().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["ServerSideEncryptionConfigurationNotFoundError"];
-        let Some(answer) = self.maybe(call, absent, request.send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
         let member = "ServerSideEncryptionConfiguration";
         let config = required(self.scope, call, member, answer.server_side_encryption_configuration)?;
         if config.rules.is_empty() {
@@ -230,7 +231,7 @@ impl Asker<'_> {
         let request =
             self.client.get_bucket_lifecycle_configuration().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["NoSuchLifecycleConfiguration"];
-        let Some(answer) = self.maybe(call, absent, request.send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
         let rules = required(self.scope, call, "Rule", answer.rules)?;
         let rules = rules.into_iter().map(|rule| lifecycle_rule(self.scope, call, rule));
         rules.collect::<Told<_>>().map(Some)
@@ -240,7 +241,7 @@ impl Asker<'_> {
         let call = "s3:GetBucketReplication";
         let request = self.client.get_bucket_replication().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["ReplicationConfigurationNotFoundError"];
-        let Some(answer) = self.maybe(call, absent, request.send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
         let config = required(self.scope, call, "ReplicationConfiguration", answer.replication_configuration)?;
         if config.rules.is_empty() {
             return Err(malformed(self.scope, call, "the answer holds no rule"));
@@ -254,7 +255,7 @@ impl Asker<'_> {
         let request =
             self.client.get_bucket_ownership_controls().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["OwnershipControlsNotFoundError"];
-        let Some(answer) = self.maybe(call, absent, request.send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
         let controls = required(self.scope, call, "OwnershipControls", answer.ownership_controls)?;
         let rule = required(self.scope, call, "OwnershipControls.Rule", controls.rules.into_iter().next())?;
         Ok(Some(rule.object_ownership.as_str().to_owned()))
@@ -263,7 +264,7 @@ impl Asker<'_> {
     async fn acl_log_delivery(&mut self) -> Told<bool> {
         let call = "s3:GetBucketAcl";
         let request = self.client.get_bucket_acl().bucket(self.bucket).expected_bucket_owner(self.owner());
-        let answer = self.scope.ask(call, request.send()).await?;
+        let answer = self.scope.ask(call, || request.clone().send()).await?;
         let grants = required(self.scope, call, "AccessControlList", self.take(answer).grants)?;
         Ok(grants.iter().any(|grant| {
             grant.grantee.as_ref().is_some_and(|grantee| grantee.uri.as_deref() == Some(LOG_DELIVERY))
@@ -280,14 +281,10 @@ impl Asker<'_> {
         answer.value
     }
 
-    async fn maybe<T, E>(
-        &mut self,
-        call: &'static str,
-        absent: &[&str],
-        request: impl Future<Output = Result<T, SdkError<E>>>,
-    ) -> Told<Option<T>>
+    async fn maybe<T, E, F>(&mut self, call: &'static str, absent: &[&str], request: impl Fn() -> F) -> Told<Option<T>>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E>>>,
     {
         let (value, read) = self.scope.ask_or_none(call, absent, request).await?;
         push_read(&mut self.reads, &read);

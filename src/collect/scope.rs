@@ -4,14 +4,17 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::aws::classify::{classify, code};
+use crate::aws::call::{Failure, call};
+use crate::aws::classify::code;
 use crate::aws::client::Access;
+use crate::aws::ground::Ground;
 use crate::aws::session::Entry;
 use crate::inventory::Read;
 use crate::inventory::operations::{self, Session};
@@ -35,6 +38,8 @@ pub(crate) struct Scope {
     /// Jobs of a kind to describe.
     pub max_jobs: usize,
     entry: Entry,
+    /// Where requests go; the same as `region` but for [`Scope::evidence_in`].
+    ground: Arc<Ground>,
 }
 
 /// A value and the call that told it.
@@ -66,57 +71,57 @@ impl Scope {
             lookback_days: frame.lookback_days,
             max_jobs: frame.max_jobs,
             entry: entry.clone(),
+            ground: entry.ground(region),
         }
     }
 
-    /// The evidence session in another region of the account, for what is told only there.
-    pub(crate) fn evidence_in(&self, region: &Region) -> Access {
-        self.entry.access(Session::Evidence, region)
+    /// The same, with the evidence session in another region of the account, for what is told only there. Facts and
+    /// unknowns stay those of this region.
+    pub(crate) fn evidence_in(&self, region: &Region) -> Self {
+        Self {
+            evidence: self.entry.access(Session::Evidence, region),
+            ground: self.entry.ground(region),
+            ..self.clone()
+        }
     }
 
-    /// Runs one call. `call` is `service:Operation` of the table of operations, `request` what its builder's `send`
-    /// returned. An error becomes an unknown with account and region.
-    pub(crate) async fn ask<T, E>(
-        &self,
-        call: &'static str,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Told<Answer<T>>
+    /// Runs one call. `name` is `service:Operation` of the table of operations; `request` makes the request, once for
+    /// each attempt, as `|| builder.clone().send()` does. An error becomes an unknown with account and region.
+    pub(crate) async fn ask<T, E, F>(&self, name: &'static str, request: impl Fn() -> F) -> Told<Answer<T>>
     where
         E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let (value, read) = self.ask_or_none(call, &[], request).await?;
+        let (value, read) = self.ask_or_none(name, &[], request).await?;
         match value {
             Some(value) => Ok(Answer { value, read }),
-            None => panic!("internal error: {call} has no codes that mean none"),
+            None => panic!("internal error: {name} has no codes that mean none"),
         }
     }
 
     /// The same where some error codes mean "there is none": then `Ok(None)`, with the read.
-    pub(crate) async fn ask_or_none<T, E>(
+    pub(crate) async fn ask_or_none<T, E, F>(
         &self,
-        call: &'static str,
+        name: &'static str,
         absent_codes: &[&str],
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        request: impl Fn() -> F,
     ) -> Told<(Option<T>, Read)>
     where
         E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let Some(operation) = operations::find(call) else {
-            panic!("internal error: {call} is not on the list of operations");
+        let Some(operation) = operations::find(name) else {
+            panic!("internal error: {name} is not on the list of operations");
         };
-        self.entry.ready(operation.session).await.map_err(|unknown| unknown.in_region(&self.region))?;
-        let _turn = self.entry.turn().await;
-        // An SDK future is large; on the heap it does not swell those of the collectors.
-        let outcome = Box::pin(request).await;
-        let read = || Read { call: call.to_owned(), at: now() };
+        let door = self.entry.door(operation.session);
+        let outcome = call(&self.ground, Some(door), operation, request).await;
+        let read = || Read { call: name.to_owned(), at: now() };
         match outcome {
             Ok(value) => Ok((Some(value), read())),
-            Err(error) if code(&error).is_some_and(|code| absent_codes.contains(&code)) => Ok((None, read())),
-            Err(error) => {
-                let (why, said) = classify(&error);
-                let unknown = self.unknown(call, why);
-                Err(if said.is_empty() { unknown } else { unknown.saying(said) })
+            Err(Failure::Refused(error)) if code(&error).is_some_and(|code| absent_codes.contains(&code)) => {
+                Ok((None, read()))
             }
+            Err(failure) => Err(failure.unknown(&self.ground, operation).in_region(&self.region)),
         }
     }
 

@@ -4,6 +4,7 @@ mod raw;
 mod yaml;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::model::ids::{AccountId, Region};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
 
-pub use raw::{ConfigErrors, Problem, parse, role_name, schema};
+pub use raw::{ConfigErrors, Problem, parse, role_name, schema, share};
 
 /// A valid configuration; every field has a default.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,9 @@ pub struct Config {
     pub regions: Vec<Region>,
     /// Never read these.
     pub skip_regions: Vec<Region>,
+    pub timeouts: Timeouts,
+    /// Share of AWS's limits that a sweep may use, above 0 and at most 1.
+    pub max_rate: f64,
     /// Left out of the score, by name and reason.
     pub exclude_accounts: BTreeMap<AccountId, String>,
     pub requirements: Requirements,
@@ -41,10 +45,39 @@ impl Default for Config {
             source_identity: None,
             regions: Vec::new(),
             skip_regions: Vec::new(),
+            timeouts: Timeouts::default(),
+            max_rate: 0.5,
             exclude_accounts: BTreeMap::new(),
             requirements: Requirements::default(),
             exceptions: Vec::new(),
             gate: Gate::default(),
+        }
+    }
+}
+
+/// How long a call to AWS may take, and how often it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// Between two pieces of an answer.
+    pub read: Duration,
+    /// One request with its answer.
+    pub attempt: Duration,
+    /// All attempts and the pauses between them.
+    pub operation: Duration,
+    /// Requests a call may cost, the first included.
+    pub attempts: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            read: Duration::from_secs(15),
+            attempt: Duration::from_secs(20),
+            operation: Duration::from_secs(90),
+            attempts: 5,
         }
     }
 }

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use serde_json::json;
 
 use super::yaml::{self, Node, Place, Value};
-use super::{Config, Exception, Gate, Requirements, UnknownPolicy};
+use super::{Config, Exception, Gate, Requirements, Timeouts, UnknownPolicy};
 use crate::model::ids::{AccountId, Region};
 use crate::model::severity::Severity;
 use crate::model::time::Timestamp;
@@ -102,6 +103,18 @@ pub fn role_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A share written in percent, as a number above 0 and at most 1.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    match percent.filter(|percent| *percent > 0.0 && *percent <= 100.0) {
+        Some(percent) => Ok(percent / 100.0),
+        None => Err(format!("`{text}` is not a share; write it in percent, above 0 % and at most 100 %, such as 50%")),
+    }
+}
+
 // ---- the table ----
 
 /// The keys of one mapping.
@@ -169,6 +182,16 @@ static ROOT: Table = Table {
         key("regions", Shape::List(&REGION), "Assess workloads in these regions only; default: all enabled."),
         key("skip_regions", Shape::List(&REGION), "Never read these regions."),
         key(
+            "timeouts",
+            Shape::Map(&TIMEOUTS),
+            "How long a call to AWS may take, in seconds, and how often it is tried.",
+        ),
+        key(
+            "max_rate",
+            Shape::Text(|text| share(text).map(|_| ())),
+            "Share of AWS's limits for each account, region and operation to use at most; default 50%.",
+        ),
+        key(
             "exclude_accounts",
             Shape::List(&EXCLUDED_ACCOUNT),
             "Accounts left out of the score, each with its reason.",
@@ -190,6 +213,25 @@ static EXCLUDED: Table = table(&[
     required("account", Shape::Account, "Account id, quoted."),
     required("reason", Shape::Text(not_empty), "Why it is left out; shown in every report."),
 ]);
+
+/// Longer than any answer takes, and shorter than a session lasts.
+const LONGEST_TIMEOUT: f64 = 1800.0;
+const SHORTEST_TIMEOUT: f64 = 0.1;
+
+const fn timeout(name: &'static str, doc: &'static str) -> Key {
+    key(name, Shape::Number(SHORTEST_TIMEOUT, LONGEST_TIMEOUT), doc)
+}
+
+static TIMEOUTS: Table = Table {
+    keys: &[
+        timeout("connect", "Seconds until a connection stands; default 3."),
+        timeout("read", "Seconds between two pieces of an answer; default 15."),
+        timeout("attempt", "Seconds for one request with its answer; default 20."),
+        timeout("operation", "Seconds for all attempts of a call and the pauses between them; default 90."),
+        key("attempts", Shape::Int(1, 20), "Requests a call may cost, the first included; default 5."),
+    ],
+    across: across_timeouts,
+};
 
 static REQUIREMENTS: Table = table(&[
     key("retention_days", Shape::Int(90, 36_500), "Days evidence should be kept; 90 at least, default 365."),
@@ -369,9 +411,9 @@ impl Problems<'_> {
             let help = format!("{purpose} is not supported yet; remove the key");
             return self.add(place, format!("`{name}` is not supported by this version of locard"), Some(help));
         }
-        let home = [("the top level", &ROOT), ("`requirements`", &REQUIREMENTS), ("`gate`", &GATE)]
-            .into_iter()
-            .find(|(_, other)| other.keys.iter().any(|key| key.name == name));
+        let tables =
+            [("the top level", &ROOT), ("`requirements`", &REQUIREMENTS), ("`timeouts`", &TIMEOUTS), ("`gate`", &GATE)];
+        let home = tables.into_iter().find(|(_, other)| other.keys.iter().any(|key| key.name == name));
         let help = match (home, nearest(name, table.keys.iter().map(|key| key.name))) {
             (Some((home, _)), _) => format!("it belongs under {home}"),
             (None, Some(near)) => format!("did you mean `{near}`?"),
@@ -498,6 +540,23 @@ fn across_root(entries: &Entries, problems: &mut Problems) {
     }
 }
 
+/// A limit that another one never lets be reached is a mistake.
+fn across_timeouts(entries: &Entries, problems: &mut Problems) {
+    let set = timeouts(entries);
+    let pairs = [
+        ("connect", set.connect, "attempt", set.attempt),
+        ("read", set.read, "attempt", set.attempt),
+        ("attempt", set.attempt, "operation", set.operation),
+    ];
+    for (inner, short, outer, long) in pairs.into_iter().filter(|(_, short, _, long)| short > long) {
+        let written = entries.get(inner).map(|node| (node, inner)).or(entries.get(outer).map(|node| (node, outer)));
+        let Some((node, _)) = written else { continue };
+        let (short, long) = (short.as_secs_f64(), long.as_secs_f64());
+        let message = format!("`{inner}` is {short} s, longer than `{outer}` with {long} s");
+        problems.add(node.place, message, Some(format!("lower `{inner}` or raise `{outer}`")));
+    }
+}
+
 fn across_exception(entries: &Entries, problems: &mut Problems) {
     let day_of = |name: &str| entries.get(name).and_then(text).and_then(|text| day(text).ok());
     let (Some(created), Some(expires)) = (day_of("created"), day_of("expires")) else { return };
@@ -590,6 +649,8 @@ fn config(root: &Entries) -> Config {
         source_identity: root.text("source_identity"),
         regions: root.texts::<Region>("regions"),
         skip_regions: root.texts::<Region>("skip_regions"),
+        timeouts: timeouts(&root.map("timeouts")),
+        max_rate: root.text("max_rate").and_then(|text| share(&text).ok()).unwrap_or(default.max_rate),
         exclude_accounts: excluded(root.list("exclude_accounts")),
         requirements: requirements(&root.map("requirements")),
         exceptions: root.list("exceptions").iter().map(|node| exception(&Entries::of(node))).collect(),
@@ -603,6 +664,21 @@ fn excluded(nodes: &[Node]) -> BTreeMap<AccountId, String> {
         .map(Entries::of)
         .map(|entries| (AccountId::new(entries.required("account")), entries.required("reason")))
         .collect()
+}
+
+fn timeouts(entries: &Entries) -> Timeouts {
+    let default = Timeouts::default();
+    let seconds = |name: &str, default: Duration| match entries.get(name).map(|node| number(&node.value)) {
+        Some(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(default),
+        None => default,
+    };
+    Timeouts {
+        connect: seconds("connect", default.connect),
+        read: seconds("read", default.read),
+        attempt: seconds("attempt", default.attempt),
+        operation: seconds("operation", default.operation),
+        attempts: u32::try_from(entries.int("attempts", i64::from(default.attempts))).unwrap_or(default.attempts),
+    }
 }
 
 fn requirements(entries: &Entries) -> Requirements {

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::files::FileError;
 use crate::model::hash::Hasher;
@@ -37,7 +38,11 @@ pub(super) fn replace(
         sync_dir(dir)?;
         Ok(file.hasher.finish())
     };
-    written().map_err(|e| FileError::new("write", path.clone(), e))
+    written().map_err(|e| {
+        // On a full disk the room is needed; what cannot be removed either is removed by the next run.
+        let _ = fs::remove_file(&partial);
+        FileError::new("write", path.clone(), e)
+    })
 }
 
 /// A writer that hashes what passes.
@@ -136,4 +141,47 @@ pub(super) fn is_plain_name(name: &str) -> bool {
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     };
     name.split('/').count() <= 4 && name.split('/').all(plain)
+}
+
+/// A private folder that goes, with all that is in it, when it is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    keep: AtomicBool,
+}
+
+impl Scratch {
+    /// Makes a new one among the system's temporary files.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn new() -> Result<Self, FileError> {
+        let moment = jiff::Timestamp::now().as_nanosecond();
+        let path = std::env::temp_dir().join(format!("locard-{}-{moment}", std::process::id()));
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        // One that is there already is somebody else's.
+        builder.create(&path).map_err(|e| FileError::new("create", &path, e))?;
+        Ok(Self { path, keep: AtomicBool::new(false) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves it there.
+    pub fn keep(&self) {
+        self.keep.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.keep.load(Ordering::Relaxed)
+            && let Err(error) = fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
 }

@@ -1,14 +1,21 @@
 //! Snapshots, runs and folders of checks on disk; the only place that knows paths. What the files mean is decided by
 //! `inventory`, `results` and `check`.
 
+mod copies;
 mod disk;
 mod read;
+mod results;
+mod spool;
 mod write;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use copies::{Found, lay_down, named_by_journal, named_by_manifest, snapshots_among, snapshots_in};
+pub use disk::Scratch;
 pub use read::SnapshotReader;
+pub use results::Draft;
+pub use spool::Spool;
 pub use write::{Ending, SnapshotWriter, vacant};
 
 /// Name of the manifest inside a snapshot.
@@ -134,9 +141,17 @@ fn first_of(problems: &[String]) -> String {
 ///
 /// # Errors
 /// The disk refuses.
-pub fn write_run(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+pub fn write_run(dir: &Path, name: &str, mut bytes: impl std::io::Read) -> Result<(), FileError> {
     fs::create_dir_all(dir).map_err(|e| FileError::new("create", dir, e))?;
-    disk::replace(dir, name, disk::Privacy::Shared, |file| std::io::Write::write_all(file, bytes)).map(|_| ())
+    disk::replace(dir, name, disk::Privacy::Shared, |file| std::io::copy(&mut bytes, file).map(|_| ())).map(|_| ())
+}
+
+/// Opens a file to be read piece by piece.
+///
+/// # Errors
+/// It is not there, or not readable.
+pub fn open(path: &Path) -> Result<fs::File, FileError> {
+    fs::File::open(path).map_err(|e| FileError::new("read", path, e))
 }
 
 /// A file of a folder of checks.

@@ -1,6 +1,6 @@
 //! Reading a snapshot: nothing of it is believed before its seal is checked, and no more of it is held than an account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::files::{FileError, JOURNAL, MANIFEST, ORGANIZATION, SnapshotError, disk};
 use crate::inventory::organizations::Organization;
-use crate::inventory::snapshot::{JournalEntry, Manifest, Plan, SNAPSHOT_VERSION};
+use crate::inventory::snapshot::{JournalEntry, Manifest, Merged, Plan, SNAPSHOT_VERSION};
 use crate::inventory::{AccountFacts, Line};
 use crate::model::hash;
 use crate::model::ids::AccountId;
@@ -28,6 +28,8 @@ pub struct SnapshotReader {
     dir: PathBuf,
     manifest: Manifest,
     digest: String,
+    /// What its journal says, which agrees with the manifest.
+    written: BTreeMap<String, Written>,
 }
 
 impl SnapshotReader {
@@ -46,8 +48,11 @@ impl SnapshotReader {
             return Err(unsound(dir, vec![problem]));
         }
         let manifest = parse_manifest(dir, &bytes)?;
-        let reader = Self { dir: dir.to_path_buf(), manifest, digest };
-        let problems = reader.problems()?;
+        let mut reader = Self { dir: dir.to_path_buf(), manifest, digest, written: BTreeMap::new() };
+        let mut problems = reader.problems()?;
+        if problems.is_empty() {
+            problems.extend(reader.journal_problem()?);
+        }
         if problems.is_empty() { Ok(reader) } else { Err(unsound(dir, problems)) }
     }
 
@@ -81,8 +86,10 @@ impl SnapshotReader {
     /// Accounts the snapshot holds facts of, in order. Those in scope that were never begun are in
     /// [`SnapshotReader::organization`] only.
     pub fn accounts(&self) -> Vec<AccountId> {
-        let ids: BTreeSet<AccountId> = self.manifest.files.keys().filter_map(|file| account_of(file)).collect();
-        ids.into_iter().collect()
+        let mut ids: Vec<AccountId> = self.manifest.files.keys().filter_map(|file| account_of(file)).collect();
+        // Names are sorted, and with them the ids.
+        ids.dedup();
+        ids
     }
 
     /// All facts of one account, both passes; none of an account the run never came to.
@@ -91,14 +98,24 @@ impl SnapshotReader {
     /// A file changed since the snapshot was opened, or a line of it is not a fact; file and line are named.
     pub fn account(&self, account: &AccountId) -> Result<AccountFacts, SnapshotError> {
         let mut facts = AccountFacts { account: account.clone(), lines: Vec::new() };
-        for (file, sha256) in &self.manifest.files {
-            if account_of(file).as_ref() == Some(account) {
-                // Hashed again: what is judged is what was verified, not what replaced it meanwhile.
-                let bytes = verified(&self.dir, file, sha256)?;
-                facts.lines.extend(lines(&self.dir.join(file), &bytes)?);
-            }
+        let folder = format!("accounts/{account}/");
+        let files = self.manifest.files.range(folder.clone()..).take_while(|(file, _)| file.starts_with(&folder));
+        for (file, sha256) in files.filter(|(file, _)| account_of(file).is_some()) {
+            // Hashed again: what is judged is what was verified, not what replaced it meanwhile.
+            let bytes = verified(&self.dir, file, sha256)?;
+            facts.lines.extend(lines(&self.dir.join(file), &bytes)?);
         }
         Ok(facts)
+    }
+
+    /// The bytes of a file as they were sealed, and how many lines its journal says it has.
+    pub(super) fn sealed(&self, file: &str) -> Result<(Vec<u8>, u64), SnapshotError> {
+        let path = self.dir.join(file);
+        let Some(written) = self.written.get(file) else {
+            let message = "the snapshot has no such file".to_owned();
+            return Err(SnapshotError::Unreadable { path, line: None, message });
+        };
+        Ok((verified(&self.dir, file, &written.sha256)?, written.lines))
     }
 
     /// Everything that is not as the manifest says.
@@ -132,25 +149,25 @@ impl SnapshotReader {
             })
             .collect();
         problems.extend(changed);
-        if problems.is_empty() {
-            problems.extend(self.journal_problem()?);
-        }
         problems.sort();
         Ok(problems)
     }
 
     /// The journal tells the same story as the manifest, so that a manifest written by hand needs a second lie.
-    fn journal_problem(&self) -> Result<Option<String>, SnapshotError> {
+    fn journal_problem(&mut self) -> Result<Option<String>, SnapshotError> {
         let manifest = &self.manifest;
         let Some(sha256) = manifest.files.get(JOURNAL) else {
             return Ok(Some(format!("{MANIFEST} does not name {JOURNAL}")));
         };
-        let (begun, mut written) = journal(&self.dir.join(JOURNAL), &verified(&self.dir, JOURNAL, sha256)?)?;
-        written.insert(JOURNAL.to_owned(), sha256.clone());
+        let (begun, written) = journal(&self.dir.join(JOURNAL), &verified(&self.dir, JOURNAL, sha256)?)?;
+        let as_written = |file: &String| written.get(file).map(|written| &written.sha256);
+        let shards = |merged: &Option<Merged>| merged.as_ref().map(|merged| (merged.of, merged.shards.clone()));
         let agrees = begun.digest == manifest.plan_digest
             && begun.run_id == manifest.run_id
             && begun.as_of == manifest.as_of
-            && manifest.files.iter().all(|(file, sha256)| written.get(file) == Some(sha256));
+            && shards(&begun.merged) == shards(&manifest.merged)
+            && manifest.files.iter().all(|(file, sha256)| file == JOURNAL || as_written(file) == Some(sha256));
+        self.written = written;
         Ok((!agrees).then(|| format!("{MANIFEST} and {JOURNAL} contradict each other")))
     }
 }
@@ -161,10 +178,24 @@ pub(super) struct Begun {
     pub run_id: String,
     pub as_of: Timestamp,
     pub plan: Plan,
+    pub merged: Option<Merged>,
 }
 
-/// The first line of a journal, and the SHA-256 of each file it says is complete.
-pub(super) fn journal(path: &Path, bytes: &[u8]) -> Result<(Begun, BTreeMap<String, String>), SnapshotError> {
+/// A file that a journal says is complete.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub sha256: String,
+    pub lines: u64,
+}
+
+/// A journal without what a crash left of its last line.
+pub(super) fn whole_lines(journal: &[u8]) -> &[u8] {
+    let end = journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    journal.get(..end).unwrap_or(&[])
+}
+
+/// The first line of a journal, and each file it says is complete.
+pub(super) fn journal(path: &Path, bytes: &[u8]) -> Result<(Begun, BTreeMap<String, Written>), SnapshotError> {
     let unreadable = |line: usize, message: String| SnapshotError::Unreadable {
         path: path.to_path_buf(),
         line: Some(line as u64 + 1),
@@ -174,11 +205,11 @@ pub(super) fn journal(path: &Path, bytes: &[u8]) -> Result<(Begun, BTreeMap<Stri
     let mut written = BTreeMap::new();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
         match (number, serde_json::from_slice(line).map_err(|e| unreadable(number, e.to_string()))?) {
-            (0, JournalEntry::Plan { digest, run_id, as_of, plan }) => {
-                begun = Some(Begun { digest, run_id, as_of, plan: *plan });
+            (0, JournalEntry::Plan { digest, run_id, as_of, plan, merged }) => {
+                begun = Some(Begun { digest, run_id, as_of, plan: *plan, merged });
             }
-            (1.., JournalEntry::Written { file, sha256, .. }) => {
-                written.insert(file, sha256);
+            (1.., JournalEntry::Written { file, sha256, lines }) => {
+                written.insert(file, Written { sha256, lines });
             }
             (number, _) => return Err(unreadable(number, "this entry cannot stand here".to_owned())),
         }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::files::disk::{self, Privacy};
-use crate::files::{FileError, JOURNAL, MANIFEST, SnapshotError, read};
+use crate::files::{FileError, JOURNAL, MANIFEST, SnapshotError, SnapshotReader, read};
 use crate::inventory::Line;
-use crate::inventory::snapshot::{CallCount, JournalEntry, Manifest, Plan, SNAPSHOT_VERSION};
+use crate::inventory::snapshot::{CallCount, JournalEntry, Manifest, Merged, Plan, SNAPSHOT_VERSION};
 use crate::model::time::Timestamp;
 
 /// Level 3: 12 MB for 200,000 resources, and no slower than the disk.
@@ -24,6 +24,8 @@ pub struct SnapshotWriter {
     plan: Plan,
     run_id: String,
     as_of: Timestamp,
+    /// The snapshots it was begun with.
+    merged: Option<Merged>,
     state: Mutex<State>,
 }
 
@@ -31,6 +33,13 @@ struct State {
     journal: File,
     /// SHA-256 of every complete file.
     done: BTreeMap<String, String>,
+}
+
+/// When the journal's word on a file must survive a crash; at the latest when the snapshot is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Journalled {
+    Now,
+    Soon,
 }
 
 /// What is known only when a run ends.
@@ -50,6 +59,30 @@ impl SnapshotWriter {
     /// # Errors
     /// The folder holds anything, above all another snapshot; or the disk refuses.
     pub fn create(dir: &Path, plan: &Plan, run_id: &str, as_of: Timestamp) -> Result<Self, SnapshotError> {
+        Self::begin(dir, plan, run_id, as_of, None)
+    }
+
+    /// Begins a snapshot like [`SnapshotWriter::create`], to be put together from others: [`SnapshotWriter::adopt`].
+    ///
+    /// # Errors
+    /// The folder holds anything, or the disk refuses.
+    pub fn merge(
+        dir: &Path,
+        plan: &Plan,
+        run_id: &str,
+        as_of: Timestamp,
+        merged: Merged,
+    ) -> Result<Self, SnapshotError> {
+        Self::begin(dir, plan, run_id, as_of, Some(merged))
+    }
+
+    fn begin(
+        dir: &Path,
+        plan: &Plan,
+        run_id: &str,
+        as_of: Timestamp,
+        merged: Option<Merged>,
+    ) -> Result<Self, SnapshotError> {
         vacant(dir)?;
         // Reports beside it are made to be handed on; only the snapshot itself is private.
         if let Some(run) = dir.parent() {
@@ -61,6 +94,7 @@ impl SnapshotWriter {
             run_id: run_id.to_owned(),
             as_of,
             plan: Box::new(plan.clone()),
+            merged: merged.clone(),
         };
         // Renamed into place, so that a journal always has its first line.
         disk::replace(dir, JOURNAL, Privacy::Owner, |file| file.write_all(&journal_line(&first)))?;
@@ -70,6 +104,7 @@ impl SnapshotWriter {
             plan: plan.clone(),
             run_id: run_id.to_owned(),
             as_of,
+            merged,
             state: Mutex::new(State { journal, done: BTreeMap::new() }),
         })
     }
@@ -86,20 +121,26 @@ impl SnapshotWriter {
         }
         let journal = open_journal(dir)?;
         let bytes = fs::read(&path).map_err(|e| FileError::new("read", &path, e))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let (begun, written) = read::journal(&path, &bytes[..whole])?;
-        if begun.plan.digest() != plan.digest() || begun.digest != plan.digest() {
-            let differences = differences(&begun.plan, plan);
+        let whole = read::whole_lines(&bytes);
+        let (begun, written) = read::journal(&path, whole)?;
+        let mut differences = begun.plan.differences(plan);
+        if begun.digest != begun.plan.digest() {
+            differences.push("its journal does not hold the plan it names".to_owned());
+        }
+        if !differences.is_empty() {
             return Err(SnapshotError::OtherPlan { dir: dir.to_path_buf(), differences });
         }
         // What a crash left of the last line goes, or the next entry would continue it.
-        journal.set_len(whole as u64).map_err(|e| FileError::new("write", &path, e))?;
+        journal.set_len(whole.len() as u64).map_err(|e| FileError::new("write", &path, e))?;
+        let written = written.into_iter().map(|(file, written)| (file, written.sha256)).collect();
         let done = sound_files(dir, written)?;
         Ok(Self {
             dir: dir.to_path_buf(),
-            plan: plan.clone(),
+            // As it was begun: the caller may act in another session by now.
+            plan: begun.plan,
             run_id: begun.run_id,
             as_of: begun.as_of,
+            merged: begun.merged,
             state: Mutex::new(State { journal, done }),
         })
     }
@@ -112,6 +153,11 @@ impl SnapshotWriter {
     /// When the run that began it began.
     pub fn as_of(&self) -> Timestamp {
         self.as_of
+    }
+
+    /// The snapshots it was begun with.
+    pub fn merged(&self) -> Option<&Merged> {
+        self.merged.as_ref()
     }
 
     /// Whether a file is complete, from this attempt or an interrupted one of the same plan.
@@ -144,7 +190,7 @@ impl SnapshotWriter {
     /// The disk refuses.
     pub fn write_lines(&self, file: &str, mut lines: Vec<Line>) -> Result<(), SnapshotError> {
         lines.sort_by(in_order);
-        self.write(file, lines.len() as u64, |out| {
+        self.write(file, lines.len() as u64, Journalled::Now, |out| {
             let encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
             let mut buffer = BufWriter::with_capacity(BUFFER, encoder);
             for line in &lines {
@@ -160,10 +206,23 @@ impl SnapshotWriter {
     /// # Errors
     /// The disk refuses.
     pub fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), SnapshotError> {
-        self.write(file, 1, |out| {
+        self.write(file, 1, Journalled::Now, |out| {
             serde_json::to_writer_pretty(&mut *out, value)?;
             out.write_all(b"\n")
         })
+    }
+
+    /// Takes a file over from a sealed snapshot, byte for byte; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// The other snapshot has no such file, or it is no longer as it was sealed; or the disk refuses.
+    pub fn adopt(&self, from: &SnapshotReader, file: &str) -> Result<(), SnapshotError> {
+        if self.done(file) {
+            return Ok(());
+        }
+        let (bytes, lines) = from.sealed(file)?;
+        // One that a crash keeps from the journal is taken over again, so that thousands need not each be waited for.
+        self.write(file, lines, Journalled::Soon, |out| out.write_all(&bytes))
     }
 
     /// Seals the snapshot and gives the digest of its manifest.
@@ -171,6 +230,23 @@ impl SnapshotWriter {
     /// # Errors
     /// The disk refuses.
     pub fn finish(&self, ending: Ending) -> Result<String, SnapshotError> {
+        self.seal(ending, self.merged.clone())
+    }
+
+    /// Seals a merged snapshot: who read what is reached across its shards, and how many things nobody read.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn finish_merged(
+        &self,
+        ending: Ending,
+        completed_by: Option<String>,
+        unread: u64,
+    ) -> Result<String, SnapshotError> {
+        self.seal(ending, self.merged.clone().map(|merged| Merged { completed_by, unread, ..merged }))
+    }
+
+    fn seal(&self, ending: Ending, merged: Option<Merged>) -> Result<String, SnapshotError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let journal = self.dir.join(JOURNAL);
         state.journal.sync_all().map_err(|e| FileError::new("write", &journal, e))?;
@@ -189,6 +265,7 @@ impl SnapshotWriter {
             complete: ending.complete,
             calls: ending.calls,
             files,
+            merged,
         };
         let mut text = serde_json::to_string_pretty(&manifest)
             .unwrap_or_else(|e| panic!("internal error: a manifest is plain data: {e}"));
@@ -219,6 +296,7 @@ impl SnapshotWriter {
         &self,
         file: &str,
         lines: u64,
+        journalled: Journalled,
         write: impl FnOnce(&mut disk::Hashed<File>) -> io::Result<()>,
     ) -> Result<(), SnapshotError> {
         assert!(disk::is_plain_name(file), "internal error: `{file}` cannot stand in a snapshot");
@@ -230,13 +308,22 @@ impl SnapshotWriter {
         let sha256 = disk::replace(&folder, name, Privacy::Owner, write)?;
         let entry = journal_line(&JournalEntry::Written { file: file.to_owned(), sha256: sha256.clone(), lines });
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let appended = state.journal.write_all(&entry).and_then(|()| state.journal.sync_data());
-        appended.map_err(|e| FileError::new("write", self.dir.join(JOURNAL), e))?;
+        let before = state.journal.metadata().map(|data| data.len());
+        let appended = state.journal.write_all(&entry).and_then(|()| match journalled {
+            Journalled::Now => state.journal.sync_data(),
+            Journalled::Soon => Ok(()),
+        });
+        if let Err(error) = appended {
+            // Half an entry must not be continued by the next one; a resumed run cuts it off as well.
+            let _ = before.and_then(|before| state.journal.set_len(before));
+            return Err(FileError::new("write", self.dir.join(JOURNAL), error).into());
+        }
         state.done.insert(file.to_owned(), sha256);
         Ok(())
     }
 
-    fn digest_of(&self, file: &str) -> Option<String> {
+    /// SHA-256 of a file that is complete.
+    pub fn digest_of(&self, file: &str) -> Option<String> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).done.get(file).cloned()
     }
 }
@@ -327,40 +414,5 @@ fn is_ours(file: &str) -> bool {
         [name] => name.ends_with(".json") || *name == JOURNAL,
         ["accounts", _, name] => name.ends_with(".jsonl.zst"),
         _ => false,
-    }
-}
-
-/// In which fields two plans differ, in words.
-fn differences(begun: &Plan, now: &Plan) -> Vec<String> {
-    let fields = |plan: &Plan| match serde_json::to_value(plan) {
-        Ok(serde_json::Value::Object(fields)) => fields,
-        other => panic!("internal error: a plan is a record, not {other:?}"),
-    };
-    let (begun, now) = (fields(begun), fields(now));
-    let mut found: Vec<String> = now
-        .iter()
-        .filter(|(name, value)| begun.get(*name) != Some(value))
-        .map(|(name, value)| difference(name, begun.get(name), value))
-        .collect();
-    if found.is_empty() {
-        found.push("its journal does not hold the plan it names".to_owned());
-    }
-    found
-}
-
-fn difference(name: &str, begun: Option<&serde_json::Value>, now: &serde_json::Value) -> String {
-    let name = name.replace('_', " ");
-    let (Some(serde_json::Value::Array(before)), serde_json::Value::Array(after)) = (begun, now) else {
-        let before = begun.map_or("nothing".to_owned(), ToString::to_string);
-        return format!("{name} was {before}, is {now}");
-    };
-    let missing_in = |from: &[serde_json::Value], other: &[serde_json::Value]| {
-        from.iter().filter(|item| !other.contains(item)).map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
-    match (missing_in(before, after), missing_in(after, before)) {
-        (gone, new) if gone.is_empty() && new.is_empty() => format!("{name} are in another order"),
-        (gone, new) if new.is_empty() => format!("{name} are without {gone}"),
-        (gone, new) if gone.is_empty() => format!("{name} have {new} besides"),
-        (gone, new) => format!("{name} have {new} instead of {gone}"),
     }
 }

@@ -3,6 +3,7 @@
 //! A fact never judges. Fields a call could fail to give are `Told` or `Observed`; `Option` means AWS says none.
 
 pub mod operations;
+pub mod rates;
 
 pub mod bedrock;
 pub mod cloudtrail;
@@ -141,7 +142,8 @@ impl AccountFacts {
             .ok_or_else(|| not_collected("sts:AssumeRole").in_account(&self.account))
     }
 
-    /// What the list call told in this region; a listing nobody asked for is unknown, never empty.
+    /// What the list call told in this region; a listing nobody asked for is unknown, never empty. Of an account that was
+    /// not entered the door is to blame.
     pub fn listing(&self, call: &str, region: Option<&Region>) -> Told<u64> {
         self.lines
             .iter()
@@ -152,6 +154,7 @@ impl AccountFacts {
                 _ => None,
             })
             .unwrap_or_else(|| {
+                self.entry()?.session.clone()?;
                 let mut unknown = not_collected(call).in_account(&self.account);
                 unknown.region = region.cloned();
                 Err(unknown)

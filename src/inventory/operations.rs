@@ -117,6 +117,39 @@ pub const OPERATIONS: &[Operation] = operations! {
     "s3" "GetBucketAcl" "s3:GetBucketAcl" Evidence ["AccessControlList"] "whether an ACL admits log delivery"
 };
 
+/// One operation on the bucket that locard was told to keep its own runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreOperation {
+    pub name: &'static str,
+    pub action: &'static str,
+    /// Whether it is about the bucket; else about objects in it.
+    pub on_bucket: bool,
+    pub purpose: &'static str,
+}
+
+/// All that locard asks of such a bucket, and the only writes it knows. None of it is part of an audit: it is asked with
+/// the caller's own credentials, of the prefix that was named, and only when one was.
+pub const STORE: &[StoreOperation] = &[
+    StoreOperation {
+        name: "ListObjectsV2",
+        action: "s3:ListBucket",
+        on_bucket: true,
+        purpose: "what a run has kept under the prefix",
+    },
+    StoreOperation {
+        name: "GetObject",
+        action: "s3:GetObject",
+        on_bucket: false,
+        purpose: "a snapshot, to go on with it, to merge or to judge it",
+    },
+    StoreOperation {
+        name: "PutObject",
+        action: "s3:PutObject",
+        on_bucket: false,
+        purpose: "keep a snapshot and what was judged of it",
+    },
+];
+
 /// The operation a call name, `service:Operation`, means.
 pub fn find(call: &str) -> Option<&'static Operation> {
     let (service, name) = call.split_once(':')?;

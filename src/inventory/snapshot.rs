@@ -1,10 +1,11 @@
 //! What a snapshot is made of on disk, as values: manifest, plan and journal. Reading and writing is `files`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ids::{AccountId, Region};
+use crate::model::ids::{AccountId, Arn, Region};
+use crate::model::shard::Shard;
 use crate::model::time::Timestamp;
 
 /// Version of the snapshot format; raised when an older locard could misread a newer snapshot.
@@ -31,6 +32,9 @@ pub struct Plan {
     /// How far back finished jobs count, and how many of a kind are described per account and region.
     pub ai_lookback_days: u32,
     pub max_described_jobs: u32,
+    /// `--shard`: only the accounts of it are entered. Left out where there is none, so that digests stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
 }
 
 impl Plan {
@@ -46,6 +50,49 @@ impl Plan {
             && self.organizational_units.is_empty()
             && self.regions.is_empty()
             && self.skip_regions.is_empty())
+    }
+
+    /// In which fields another plan differs, in words; none when it sets out to do the same. Sessions of one role are
+    /// one caller: a job that is tried again has a session of its own.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let fields = |plan: &Self| {
+            let plan = Self { caller: principal(&plan.caller).to_owned(), ..plan.clone() };
+            match serde_json::to_value(plan) {
+                Ok(serde_json::Value::Object(fields)) => fields,
+                other => panic!("internal error: a plan is a record, not {other:?}"),
+            }
+        };
+        let (before, now) = (fields(self), fields(other));
+        let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        let differing = names.into_iter().filter(|name| before.get(*name) != now.get(*name));
+        differing.map(|name| difference(name, before.get(name), now.get(name))).collect()
+    }
+}
+
+/// The ARN of a role's session without the session's name; other ARNs as they are.
+fn principal(arn: &str) -> &str {
+    match Arn::parse(arn) {
+        Some(parts) if parts.service == "sts" && parts.resource.starts_with("assumed-role/") => {
+            arn.rsplit_once('/').map_or(arn, |(role, _)| role)
+        }
+        _ => arn,
+    }
+}
+
+fn difference(name: &str, before: Option<&serde_json::Value>, now: Option<&serde_json::Value>) -> String {
+    let name = name.replace('_', " ");
+    let (Some(serde_json::Value::Array(before)), Some(serde_json::Value::Array(after))) = (before, now) else {
+        let text = |value: Option<&serde_json::Value>| value.map_or("nothing".to_owned(), ToString::to_string);
+        return format!("{name} was {}, is {}", text(before), text(now));
+    };
+    let missing_in = |from: &[serde_json::Value], other: &[serde_json::Value]| {
+        from.iter().filter(|item| !other.contains(item)).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    match (missing_in(before, after), missing_in(after, before)) {
+        (gone, new) if gone.is_empty() && new.is_empty() => format!("{name} are in another order"),
+        (gone, new) if new.is_empty() => format!("{name} are without {gone}"),
+        (gone, new) if gone.is_empty() => format!("{name} have {new} besides"),
+        (gone, new) => format!("{name} have {new} instead of {gone}"),
     }
 }
 
@@ -69,6 +116,51 @@ pub struct Manifest {
     pub calls: BTreeMap<String, CallCount>,
     /// SHA-256 of every other file, by path relative to the snapshot.
     pub files: BTreeMap<String, String>,
+    /// The snapshots it was put together from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Merged>,
+}
+
+/// Where a merged snapshot comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Merged {
+    /// Into how many shards the accounts were parted.
+    pub of: u32,
+    /// Those that were there, in order.
+    pub shards: Vec<MergedShard>,
+    /// ARN of whoever read what workloads of one shard reach in accounts of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_by: Option<String>,
+    /// How many things are reached so and were not read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread: u64,
+}
+
+/// One of the snapshots that a merged one was put together from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MergedShard {
+    pub shard: Shard,
+    /// SHA-256 of its manifest.
+    pub manifest_digest: String,
+    /// Names its sessions in the CloudTrail of the accounts.
+    pub run_id: String,
+    pub caller: String,
+    /// Whether it held all that its plan asks for.
+    pub complete: bool,
+}
+
+impl Merged {
+    /// Shards that were not there, counted from one.
+    pub fn missing(&self) -> Vec<u32> {
+        let there: BTreeSet<u32> = self.shards.iter().map(|merged| merged.shard.index()).collect();
+        (1..=self.of).filter(|index| !there.contains(index)).collect()
+    }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How often an operation was called, and how often a request left for it, retries included.
@@ -85,7 +177,15 @@ pub struct CallCount {
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum JournalEntry {
     /// The first line. It holds the plan itself too, so that a refused resume can name what differs.
-    Plan { digest: String, run_id: String, as_of: Timestamp, plan: Box<Plan> },
+    Plan {
+        digest: String,
+        run_id: String,
+        as_of: Timestamp,
+        plan: Box<Plan>,
+        /// The snapshots whose files it begins with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        merged: Option<Merged>,
+    },
     /// A file is complete on disk.
     Written { file: String, sha256: String, lines: u64 },
 }

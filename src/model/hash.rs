@@ -12,12 +12,22 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// The digest over parts, each preceded by its length as a 64-bit big-endian number, so that no two lists of parts
 /// read alike; the first `bytes` bytes of it as hex.
 pub fn of_parts(parts: &[&str], bytes: usize) -> String {
+    hex(&over(parts)[..bytes.min(32)])
+}
+
+/// The first 16 bytes of the digest over parts: what stands for them where only equality matters, and there are many.
+pub fn short(parts: &[&str]) -> u128 {
+    let digest = over(parts);
+    digest.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
+}
+
+fn over(parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hex(&hasher.finalize()[..bytes.min(32)])
+    hasher.finalize().into()
 }
 
 /// The digest of bytes that pass by, on their way to somewhere or to nowhere else.
@@ -43,5 +53,7 @@ impl io::Write for Hasher {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

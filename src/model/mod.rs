@@ -5,6 +5,9 @@
 pub mod hash;
 pub mod ids;
 pub mod observed;
+pub mod ordered;
+pub mod prefix;
 pub mod severity;
+pub mod shard;
 pub mod time;
 pub mod value;

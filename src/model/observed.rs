@@ -40,6 +40,8 @@ pub enum Why {
     Capped,
     /// AWS told it in terms that cannot be decided from outside, such as a tag filter.
     Undecidable,
+    /// The run was stopped, or its time was up, before this was asked.
+    RunEnded,
     /// Any other failed call.
     Failed,
 }
@@ -47,7 +49,10 @@ pub enum Why {
 impl Why {
     /// Whether running again may help without anybody changing anything; `--resume` repeats only these.
     pub fn passing(self) -> bool {
-        matches!(self, Self::Throttled | Self::TimedOut | Self::Failed | Self::Malformed | Self::Vanished)
+        matches!(
+            self,
+            Self::Throttled | Self::TimedOut | Self::Failed | Self::Malformed | Self::Vanished | Self::RunEnded
+        )
     }
 
     pub fn word(self) -> &'static str {
@@ -66,6 +71,7 @@ impl Why {
             Self::NotEntered => "in an account that could not be entered",
             Self::Capped => "more exist than were described",
             Self::Undecidable => "cannot be decided from configuration",
+            Self::RunEnded => "not asked before the run ended",
             Self::Failed => "call failed",
         }
     }

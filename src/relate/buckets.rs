@@ -7,16 +7,19 @@ use crate::inventory::s3::{Bucket, LifecycleRule, ReplicationRule};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
-use super::index::{Held, Index, Owner, Seen, Use};
+use super::index::{Held, Index, Owner};
 use super::kinds::{AccessLogView, AiBucket, BucketSink, EvidenceBucket, LockView};
 use super::kleene::{all, any, not, possible};
 use super::location::meet;
-use super::policy;
+use super::outward::Uses;
+use super::own::{Holder, Seen};
+use super::shared::Lent;
 use super::subject::{Alternative, Carrier};
 use super::trails::DataEvents;
+use super::{location, names, policy};
 
 /// A bucket that something in `account` and `region` writes to.
-pub(super) fn sink(index: &Index, account: &AccountId, region: &Region, bucket: &str) -> BucketSink {
+pub(super) fn sink(index: &Index<'_>, account: &AccountId, region: &Region, bucket: &str) -> BucketSink {
     let owner = index.owner(bucket);
     let same_region = match &owner {
         Owner::In(_, Some(at)) => Observed::Known(at == region),
@@ -36,7 +39,7 @@ pub(super) fn sink(index: &Index, account: &AccountId, region: &Region, bucket: 
 }
 
 /// Whether something in `account` and `region` can write to a bucket where AWS delivers nowhere else.
-pub(super) fn receives(index: &Index, account: &AccountId, region: &Region, bucket: &str) -> Told<bool> {
+pub(super) fn receives(index: &Index<'_>, account: &AccountId, region: &Region, bucket: &str) -> Told<bool> {
     let same_region = match index.owner(bucket) {
         Owner::In(_, Some(at)) => Ok(at == *region),
         Owner::In(owner, None) => Err(Unknown::new("s3:GetBucketLocation", Why::NotCollected).in_account(&owner)),
@@ -47,27 +50,25 @@ pub(super) fn receives(index: &Index, account: &AccountId, region: &Region, buck
 }
 
 /// Whether the account owns the bucket. Its own complete list decides a "no", whoever else may have it.
-pub(super) fn owned_by(index: &Index, bucket: &str, account: &AccountId) -> Told<bool> {
+pub(super) fn owned_by(index: &Index<'_>, bucket: &str, account: &AccountId) -> Told<bool> {
     match index.owner(bucket) {
         Owner::In(owner, _) => Ok(owner == *account),
         Owner::Nobody | Owner::Aws => Ok(false),
-        Owner::Unknown(unknown) => match index.accounts.get(account).map(|meta| &meta.buckets_listed) {
-            Some(Ok(())) => Ok(false),
-            _ => Err(unknown),
-        },
+        Owner::Unknown(_) if account == index.account && index.buckets_listed.is_ok() => Ok(false),
+        Owner::Unknown(unknown) => Err(unknown),
     }
 }
 
 /// A bucket that workloads use, as checks see it.
-pub(super) fn ai_view(index: &Index, name: &str, uses: &BTreeSet<Use>) -> AiBucket {
-    let roles: BTreeSet<&str> = uses.iter().map(|u| u.role.word()).collect();
+pub(super) fn ai_view(index: &Index<'_>, name: &str, uses: &Uses) -> AiBucket {
+    let roles: BTreeSet<&str> = uses.roles.iter().map(|role| role.word()).collect();
     let details = index.bucket(name);
     let field = |pick: fn(&Bucket) -> Observed<String>| match &details {
-        Ok(seen) => pick(&seen.fact),
+        Ok(seen) => pick(seen.fact),
         Err(unknown) => Observed::Unknown(unknown.clone()),
     };
     let events = data_events_of(index, name, uses);
-    let events = |which: fn(&DataEvents<'_>, &Index) -> Told<bool>| match &events {
+    let events = |which: fn(&DataEvents<'_>, &Index<'_>) -> Told<bool>| match &events {
         Ok((account, region, arns)) => {
             which(&DataEvents { account, region, resource_type: "AWS::S3::Object", arns }, index)
         }
@@ -81,32 +82,24 @@ pub(super) fn ai_view(index: &Index, name: &str, uses: &BTreeSet<Use>) -> AiBuck
         reads_recorded: events(|e, i| e.reads(i)),
         writes_recorded: events(|e, i| e.writes(i)),
         access_log: match &details {
-            Ok(seen) => access_log(index, &seen.fact),
+            Ok(seen) => access_log(index, seen.fact),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         access_delivery: deliveries(index, name)
             .and_then(|list| any(list.iter().map(|destination| takes_delivery(index, destination)))),
         versioning: field(|b| b.versioning.clone().map(|v| v.status)),
         noncurrent_days: match &details {
-            Ok(seen) => days(noncurrent(&seen.fact, &prefixes(uses))),
+            Ok(seen) => days(noncurrent(seen.fact, &uses.prefixes.iter().map(String::as_str).collect())),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         key_usable: details
             .as_ref()
-            .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, &seen.fact)),
+            .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, seen.fact)),
     }
 }
 
-fn prefixes(uses: &BTreeSet<Use>) -> BTreeSet<&str> {
-    uses.iter().map(|u| u.prefix.as_str()).collect()
-}
-
 /// Owner, region and object ARN prefixes that data events of a bucket are judged by.
-pub(super) fn data_events_of(
-    index: &Index,
-    name: &str,
-    uses: &BTreeSet<Use>,
-) -> Told<(AccountId, Region, Vec<String>)> {
+pub(super) fn data_events_of(index: &Index<'_>, name: &str, uses: &Uses) -> Told<(AccountId, Region, Vec<String>)> {
     let (account, region) = match index.owner(name) {
         Owner::In(account, Some(region)) => (account, region),
         Owner::In(account, None) => {
@@ -116,29 +109,27 @@ pub(super) fn data_events_of(
         Owner::Nobody | Owner::Aws => return Err(Unknown::new("s3:ListBuckets", Why::Foreign)),
     };
     let arn = index.bucket_id(name);
-    let arns: BTreeSet<String> = uses.iter().map(|u| format!("{arn}/{}", u.prefix)).collect();
+    let arns: BTreeSet<String> = uses.prefixes.iter().map(|prefix| format!("{arn}/{prefix}")).collect();
     Ok((account, region, arns.into_iter().collect()))
 }
 
 /// The calls about other resources that what is said of a bucket rests on: trails that record its objects, and the
 /// bucket that takes its access log.
-pub(super) fn told_elsewhere(index: &Index, name: &str, uses: &BTreeSet<Use>) -> Vec<Evidence> {
+pub(super) fn told_elsewhere(index: &Index<'_>, name: &str, uses: &Uses) -> Vec<Evidence> {
     let mut told = Vec::new();
     if let Ok((account, region, arns)) = data_events_of(index, name, uses) {
         let (account, region) = (&account, &region);
         let events = DataEvents { account, region, resource_type: "AWS::S3::Object", arns: &arns };
         told.extend(events.evidence(index));
-        told.extend(
-            index.deliveries.get(&(account.clone(), region.clone())).into_iter().flat_map(|s| s.evidence.clone()),
-        );
+        told.extend(index.deliveries(account, region).into_iter().flat_map(Seen::evidence));
     }
-    let logging = index.buckets.get(name).and_then(|seen| seen.fact.access_logging.known());
-    let target = logging.and_then(|logging| index.buckets.get(&logging.target_bucket));
-    told.extend(target.into_iter().flat_map(|seen| seen.evidence.clone()));
+    let logging = index.described(name).and_then(|seen| seen.fact.access_logging.known());
+    let target = logging.and_then(|logging| index.described(&logging.target_bucket));
+    told.extend(target.into_iter().flat_map(Seen::evidence));
     told
 }
 
-fn access_log(index: &Index, bucket: &Bucket) -> Observed<AccessLogView> {
+fn access_log(index: &Index<'_>, bucket: &Bucket) -> Observed<AccessLogView> {
     let logging = match bucket.access_logging.get() {
         Ok(Some(logging)) => logging,
         Ok(None) => return Observed::Absent,
@@ -152,7 +143,7 @@ fn access_log(index: &Index, bucket: &Bucket) -> Observed<AccessLogView> {
     };
     let details = index.bucket(target);
     let of_target = |pick: &dyn Fn(&Bucket) -> Told<bool>| match &details {
-        Ok(seen) => pick(&seen.fact),
+        Ok(seen) => pick(seen.fact),
         Err(unknown) => Err(unknown.clone()),
     };
     let same_region = match (index.owner(target), &bucket.region) {
@@ -175,7 +166,7 @@ fn access_log(index: &Index, bucket: &Bucket) -> Observed<AccessLogView> {
 }
 
 /// Whether policy or ACL of a target let the log delivery service write.
-fn admitted(index: &Index, source: &str, owner: &AccountId, target: &Bucket, prefix: &str) -> Told<bool> {
+fn admitted(index: &Index<'_>, source: &str, owner: &AccountId, target: &Bucket, prefix: &str) -> Told<bool> {
     let by_policy = target.policy.get().and_then(|document| match document {
         Some(document) => policy::admits_access_logs(
             document,
@@ -209,7 +200,7 @@ fn deliverable(view: &AccessLogView) -> Told<bool> {
 }
 
 /// Destinations of vended deliveries of a bucket's access logs that are active.
-fn deliveries(index: &Index, name: &str) -> Told<Vec<String>> {
+fn deliveries(index: &Index<'_>, name: &str) -> Told<Vec<String>> {
     let place = match index.owner(name) {
         Owner::In(account, Some(region)) => (account, region),
         Owner::In(account, None) => {
@@ -218,7 +209,7 @@ fn deliveries(index: &Index, name: &str) -> Told<Vec<String>> {
         Owner::Unknown(unknown) => return Err(unknown),
         Owner::Nobody | Owner::Aws => return Ok(Vec::new()),
     };
-    let list = match index.deliveries.get(&place) {
+    let list = match index.deliveries(&place.0, &place.1) {
         Some(seen) => seen.fact.s3_access.clone()?,
         None => {
             return Err(crate::inventory::not_collected("logs:DescribeDeliverySources")
@@ -235,26 +226,56 @@ fn deliveries(index: &Index, name: &str) -> Told<Vec<String>> {
 }
 
 /// What keeps it from being known where access logs of a bucket go.
-pub(super) fn access_unknown(index: &Index, name: &str) -> Vec<Unknown> {
+pub(super) fn access_unknown(index: &Index<'_>, name: &str) -> Vec<Unknown> {
     let logging = index.bucket(name).and_then(|seen| seen.fact.access_logging.get().map(|_| ()));
     let nobodys = matches!(index.owner(name), Owner::Nobody | Owner::Aws);
     [logging.err(), deliveries(index, name).err()].into_iter().flatten().filter(|_| !nobodys).collect()
 }
 
-/// Whether the destination of a vended delivery is there.
-fn takes_delivery(index: &Index, destination: &str) -> Told<bool> {
-    if let Some((account, region, group)) = super::names::log_group_of(destination) {
-        return super::groups::exists(index, &account, &region, &group);
+/// Where a vended delivery ends, with the prefix in a bucket; none where that is not followed.
+pub(super) fn delivered_to(destination: &str) -> Option<(Holder, String)> {
+    if let Some(key) = names::log_group_of(destination) {
+        return Some((Holder::Group(key), String::new()));
     }
-    match super::location::parse(destination) {
-        Some(place) => index.bucket_exists(&place.bucket),
+    location::parse(destination).map(|place| (Holder::Bucket(place.bucket), place.prefix))
+}
+
+/// How the record of who read a bucket got where it is, for people.
+pub(super) fn access_chain(bucket: &str) -> String {
+    format!("access log of bucket {bucket}")
+}
+
+/// Whether the destination of a vended delivery is there.
+fn takes_delivery(index: &Index<'_>, destination: &str) -> Told<bool> {
+    match delivered_to(destination) {
+        Some((Holder::Group((account, region, group)), _)) => super::groups::exists(index, &account, &region, &group),
+        Some((Holder::Bucket(name), _)) => index.bucket_exists(&name),
         None => Err(Unknown::new("logs:DescribeDeliveryDestinations", Why::Undecidable)
             .saying("the destination is a stream, whose end is not followed")),
     }
 }
 
+/// What the owner of a bucket says to the accounts whose workloads use it.
+pub(super) fn lent(index: &Index<'_>, name: &str) -> Lent {
+    let alone = Uses::default();
+    let uses = index.uses.get(name).map_or(&alone, |used| &*used.all);
+    Lent { events: event_alternatives(index, name, uses), access: access_alternatives(index, name, uses) }
+}
+
+/// Alternatives that carry the data events of a bucket.
+pub(super) fn event_alternatives(index: &Index<'_>, name: &str, uses: &Uses) -> Vec<Alternative> {
+    let own = Carrier { resource: index.bucket_id(name), judged_as: Source::DataEvents, certain: true };
+    match data_events_of(index, name, uses) {
+        Ok((account, region, arns)) => {
+            DataEvents { account: &account, region: &region, resource_type: "AWS::S3::Object", arns: &arns }
+                .alternatives(index, own)
+        }
+        Err(_) => vec![Alternative { carriers: vec![own], certain: true, since: None }],
+    }
+}
+
 /// Alternatives that carry object access of a bucket: access logs, vended deliveries, or data events.
-pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use>) -> Vec<Alternative> {
+pub(super) fn access_alternatives(index: &Index<'_>, name: &str, uses: &Uses) -> Vec<Alternative> {
     let own = Carrier { resource: index.bucket_id(name), judged_as: Source::ObjectAccess, certain: true };
     let with = |other: Carrier, truth: &Told<bool>| Alternative {
         carriers: vec![own.clone(), other],
@@ -262,7 +283,7 @@ pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use
         since: None,
     };
     let mut found = Vec::new();
-    let log = index.bucket(name).ok().map(|seen| access_log(index, &seen.fact));
+    let log = index.described(name).map(|seen| access_log(index, seen.fact));
     if let Some(Observed::Known(view)) = log {
         let arrives = deliverable(&view);
         if possible(&arrives) {
@@ -275,10 +296,12 @@ pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use
         if !possible(&there) {
             continue;
         }
-        let resource = match (super::names::log_group_of(&destination), super::location::parse(&destination)) {
-            (Some((account, region, group)), _) => super::names::log_group(&index.partition, &region, &account, &group),
-            (None, Some(place)) => index.bucket_id(&place.bucket),
-            (None, None) => crate::model::ids::ResourceId::new(destination),
+        let resource = match delivered_to(&destination) {
+            Some((Holder::Group((account, region, group)), _)) => {
+                names::log_group(&index.shared.partition, &region, &account, &group)
+            }
+            Some((Holder::Bucket(name), _)) => index.bucket_id(&name),
+            None => crate::model::ids::ResourceId::new(destination),
         };
         found.push(with(Carrier { resource, judged_as: Source::ObjectAccess, certain: true }, &there));
     }
@@ -303,7 +326,7 @@ pub(super) fn access_alternatives(index: &Index, name: &str, uses: &BTreeSet<Use
     found
 }
 
-fn key_usable(index: &Index, name: &str, bucket: &Bucket) -> Observed<bool> {
+fn key_usable(index: &Index<'_>, name: &str, bucket: &Bucket) -> Observed<bool> {
     let encryption = match bucket.encryption.get() {
         Ok(Some(encryption)) => encryption,
         Ok(None) => return Observed::Absent,
@@ -323,22 +346,22 @@ fn key_usable(index: &Index, name: &str, bucket: &Bucket) -> Observed<bool> {
 }
 
 /// A bucket as the holder of one source. `held` are its holdings of that source.
-pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&Held]) -> EvidenceBucket {
-    let details: Told<&Seen<Bucket>> = index.bucket(name);
+pub(super) fn evidence_view(index: &Index<'_>, name: &str, source: Source, held: &[&Held]) -> EvidenceBucket {
+    let details: Told<Seen<'_, Bucket>> = index.bucket(name);
     let prefixes: BTreeSet<&str> = held.iter().map(|h| h.prefix.as_str()).collect();
     let told = |pick: &dyn Fn(&Bucket) -> Told<bool>| match &details {
-        Ok(seen) => pick(&seen.fact),
+        Ok(seen) => pick(seen.fact),
         Err(unknown) => Err(unknown.clone()),
     };
     let lock = |b: &Bucket| b.object_lock.get().map(|l| l.and_then(|l| l.default_retention.clone()));
     let locked = match &details {
-        Ok(seen) => Observed::from_told(lock(&seen.fact)),
+        Ok(seen) => Observed::from_told(lock(seen.fact)),
         Err(unknown) => Observed::Unknown(unknown.clone()),
     };
     let counts_for: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
     // An account of which it is not known whether it runs AI may come not to be among those whose evidence it is.
     let apart = |bucket: &str| match index.owner(bucket) {
-        Owner::In(owner, _) if counts_for.contains(&owner) => not(index.has_ai(&owner)),
+        Owner::In(owner, _) if counts_for.contains(&owner) => not(index.shared.has_ai(&owner)),
         Owner::In(..) => Ok(true),
         Owner::Nobody | Owner::Aws => Ok(false),
         Owner::Unknown(unknown) => Err(unknown),
@@ -348,7 +371,7 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
         source: source.id().to_owned(),
         exists: index.bucket_exists(name),
         retention_days: match &details {
-            Ok(seen) => days(retention(index, &seen.fact, &prefixes)),
+            Ok(seen) => days(retention(index, seen.fact, &prefixes)),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         lock_mode: locked.clone().map(|l| l.mode),
@@ -363,7 +386,7 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
         ]),
         versioned: told(&versioned),
         noncurrent_days: match &details {
-            Ok(seen) => days(noncurrent(&seen.fact, &prefixes)),
+            Ok(seen) => days(noncurrent(seen.fact, &prefixes)),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         mfa_delete: told(&|b| Ok(b.versioning.get()?.is_some_and(|v| v.mfa_delete))),
@@ -374,24 +397,24 @@ pub(super) fn evidence_view(index: &Index, name: &str, source: Source, held: &[&
             None => Ok(false),
         }),
         replica_lock: match &details {
-            Ok(seen) => Observed::from_told(replica_lock(index, &seen.fact, &prefixes)),
+            Ok(seen) => Observed::from_told(replica_lock(index, seen.fact, &prefixes)),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         other_account: any([apart(name), told(&|b| replicas(b, &prefixes, apart))]),
         key_usable: details
             .as_ref()
-            .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, &seen.fact)),
+            .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, seen.fact)),
     }
 }
 
 /// How long objects of a prefix live in a bucket, and the days of its default retention; none = for ever, no lock.
-pub(super) fn kept(index: &Index, name: &str, prefix: &str) -> (Observed<i64>, Observed<i64>) {
+pub(super) fn kept(index: &Index<'_>, name: &str, prefix: &str) -> (Observed<i64>, Observed<i64>) {
     match index.bucket(name) {
         Ok(seen) => {
             let lock = seen.fact.object_lock.get().map(|l| l.and_then(|l| l.default_retention.as_ref()));
             let prefixes = BTreeSet::from([prefix]);
             (
-                days(retention(index, &seen.fact, &prefixes)),
+                days(retention(index, seen.fact, &prefixes)),
                 Observed::from_told(lock.map(|l| l.map(|l| i64::from(l.days)))),
             )
         }
@@ -425,7 +448,7 @@ fn whole(rule: &ReplicationRule) -> Told<bool> {
 
 /// The weakest default retention that copies of the prefixes get, of each prefix the copy locked longest; none = a
 /// prefix has no locked copy. A rule that cannot be followed may lead to a stronger lock, so it leaves all unknown.
-fn replica_lock(index: &Index, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<LockView>> {
+fn replica_lock(index: &Index<'_>, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<LockView>> {
     let Some(rules) = bucket.replication.get()? else { return Ok(None) };
     let lock = |rule: &ReplicationRule| -> Told<Option<LockView>> {
         if index.bucket_exists(&rule.bucket) == Ok(false) {
@@ -492,15 +515,15 @@ fn noncurrent(bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<i64>> {
 
 /// Days an object of these prefixes lives: until it expires when the bucket is unversioned, until its noncurrent
 /// version expires when it is versioned, and never less than the lock; none = for ever.
-fn retention(index: &Index, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<i64>> {
+fn retention(index: &Index<'_>, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<i64>> {
     let rules = acting(bucket, prefixes, |r| r.expiration_days.is_some() || r.expiration_date.is_some())?;
     let mut shortest: Option<i64> = None;
     for rule in rules {
         let days = match (rule.expiration_days, rule.expiration_date) {
             (Some(days), _) => i64::from(days),
             // From that date on everything goes as soon as it comes.
-            (None, Some(date)) if date <= index.as_of => 0,
-            (None, Some(date)) => date.since(index.as_of) / 86_400,
+            (None, Some(date)) if date <= index.shared.as_of => 0,
+            (None, Some(date)) => date.since(index.shared.as_of) / 86_400,
             (None, None) => continue,
         };
         shortest = Some(shortest.map_or(days, |s| s.min(days)));
@@ -517,7 +540,7 @@ fn at_least_lock(bucket: &Bucket, days: Option<i64>) -> Told<Option<i64>> {
 }
 
 /// The region a bucket is in, if known.
-pub(super) fn region_of(index: &Index, name: &str) -> Option<Region> {
+pub(super) fn region_of(index: &Index<'_>, name: &str) -> Option<Region> {
     match index.owner(name) {
         Owner::In(_, region) => region,
         Owner::Nobody | Owner::Aws | Owner::Unknown(_) => None,

@@ -130,7 +130,8 @@ const DATA_SOURCES: Discovery = Discovery {
 };
 
 /// Everything a region that could not be read might hide.
-const ALL_KINDS: &[&str] = &["account_region", "bedrock_region", "endpoint", "notebook", "ai_bucket", "ai_vpc"];
+const ALL_KINDS: &[&str] =
+    &["account_region", "trail", "bedrock_region", "endpoint", "notebook", "ai_bucket", "ai_vpc"];
 const ALL_SUBJECTS: &[SubjectKind] = &[
     SubjectKind::Account,
     SubjectKind::BedrockRegion,
@@ -260,6 +261,11 @@ pub(crate) fn open(facts: &AccountFacts) -> Gaps {
     }
     if let Err(unknown) = &entry.enabled_regions {
         gaps.add(ALL_KINDS, ALL_SUBJECTS, None, unknown);
+        gaps.add_carriers(Source::ModelInvocations, None, unknown);
+        gaps.add_kind("log_group", Some(Source::ServiceLogs), &[], None, unknown);
+    }
+    if let Err(unknown) = has_ai(facts) {
+        gaps.add(&["ai_use"], &[SubjectKind::Account], None, &unknown);
     }
     let found = found(facts);
     for region in &found.regions {

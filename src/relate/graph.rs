@@ -12,11 +12,13 @@ use crate::model::observed::{Observed, Told, Unknown, Why};
 use crate::model::value::{Judged, Value};
 
 use super::discovery::{self, Found, Gaps};
-use super::index::{Held, Index, Owner, Use, UseRole};
+use super::index::{Held, Index, Owner, Used};
 use super::kinds::{
     AccountView, BedrockView, CaptureView, DataEventType, EndpointView, InvocationLoggingView, NotebookView,
 };
-use super::kleene::{all, possible};
+use super::kleene::{all, any, possible};
+use super::own::{Seen, UseRole};
+use super::shared::Shared;
 use super::subject::{AccountGraph, Alternative, Carriage, Carrier, MAX_PATHS, Part, Resource, Subject, SubjectKind};
 use super::trails::DataEvents;
 use super::{buckets, groups, location, modalities, names, network, trails};
@@ -25,24 +27,15 @@ use super::{buckets, groups, location, modalities, names, network, trails};
 const MAX_EVIDENCE: usize = 24;
 
 /// The part of the evidence graph that belongs to one account.
-pub fn account(index: &Index, facts: &AccountFacts) -> AccountGraph {
+pub fn account(shared: &Shared, facts: &AccountFacts) -> AccountGraph {
+    let index = &Index::of(shared, facts);
     let found = discovery::found(facts);
     let id = &facts.account;
-    let has_ai = index.has_ai(id);
-    let name = index.accounts.get(id).and_then(|meta| meta.name.clone());
-    let view = AccountView { id: id.clone(), name, has_ai: has_ai.clone() }.value();
     let mut gaps = discovery::open(facts);
-    let mut graph = AccountGraph {
-        account: id.clone(),
-        view: view.clone(),
-        has_ai: has_ai.clone(),
-        resources: Vec::new(),
-        subjects: Vec::new(),
-        open: Vec::new(),
-    };
+    let mut graph = empty(index);
     let entered = facts.entry().is_ok_and(|entry| entry.session.is_ok());
     if entered {
-        let mut own = node("account", names::account(id), id, None, view);
+        let mut own = node("account", names::account(id), id, None, graph.view.clone());
         own.counts_for = vec![id.clone()];
         graph.resources.push(own);
         // What was entered only for the evidence it holds is not judged itself.
@@ -50,16 +43,42 @@ pub fn account(index: &Index, facts: &AccountFacts) -> AccountGraph {
             regions(index, facts, &mut graph);
         }
         workloads(index, facts, &found, &mut graph, &mut gaps);
-        networks(index, facts, &found, &mut graph, &mut gaps);
+        networks(index, &found, &mut graph, &mut gaps);
     }
-    add_trails(index, id, &mut graph);
-    ai_buckets(index, id, &mut graph, &mut gaps);
-    evidence_buckets(index, id, &mut graph);
-    log_groups(index, id, &mut graph);
+    bucket_subjects(index, &mut graph);
+    add_holders(index, &mut graph, &mut gaps);
     graph.open = gaps.into_open();
     graph.resources.sort_by(|a, b| (a.kind, &a.region, &a.id, a.source).cmp(&(b.kind, &b.region, &b.id, b.source)));
     graph.subjects.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
     graph
+}
+
+/// Of the part of one account only what other accounts' evidence may be in or recorded by: trails, buckets, log groups.
+pub fn holders(shared: &Shared, facts: &AccountFacts) -> AccountGraph {
+    let index = &Index::of(shared, facts);
+    let mut graph = empty(index);
+    add_holders(index, &mut graph, &mut discovery::open(facts));
+    graph
+}
+
+fn empty(index: &Index<'_>) -> AccountGraph {
+    let (id, has_ai) = (index.account, index.shared.has_ai(index.account));
+    let name = index.shared.name(id).map(str::to_owned);
+    AccountGraph {
+        account: id.clone(),
+        view: AccountView { id: id.clone(), name, has_ai: has_ai.clone() }.value(),
+        has_ai,
+        resources: Vec::new(),
+        subjects: Vec::new(),
+        open: Vec::new(),
+    }
+}
+
+fn add_holders(index: &Index<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
+    add_trails(index, graph);
+    ai_buckets(index, graph, gaps);
+    evidence_buckets(index, graph);
+    log_groups(index, graph);
 }
 
 fn node(kind: &'static str, id: ResourceId, account: &AccountId, region: Option<&Region>, value: Value) -> Resource {
@@ -102,14 +121,15 @@ fn reads(line: &Line) -> Vec<Evidence> {
 }
 
 /// One node an enabled region, whether or not AI runs there: attackers choose unused ones.
-fn regions(index: &Index, facts: &AccountFacts, graph: &mut AccountGraph) {
+fn regions(index: &Index<'_>, facts: &AccountFacts, graph: &mut AccountGraph) {
     let id = &facts.account;
-    let Ok(enabled) = index.enabled_regions(id) else { return };
+    let Ok(enabled) = index.enabled_regions() else { return };
     let mut parts = Vec::new();
-    for region in &enabled {
+    for region in enabled {
         let view = trails::account_region(index, id, region);
-        let told: Vec<Evidence> =
-            view.trails.iter().filter_map(|arn| index.trails.get(arn)).flat_map(|s| s.evidence.clone()).collect();
+        let told =
+            view.trails.iter().filter_map(|arn| index.trails.get(arn.as_str())).copied().flat_map(Seen::evidence);
+        let told: Vec<Evidence> = told.take(MAX_EVIDENCE).collect();
         let mut resource = node("account_region", names::account_region(id, region), id, Some(region), view.value());
         resource.counts_for = vec![id.clone()];
         let listed = facts.lines.iter().filter(|line| {
@@ -134,45 +154,47 @@ fn regions(index: &Index, facts: &AccountFacts, graph: &mut AccountGraph) {
     }
 }
 
-fn add_trails(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
+fn add_trails(index: &Index<'_>, graph: &mut AccountGraph) {
     for seen in index.trails.values() {
-        let trail = &seen.fact;
-        let accounts = trails::ai_accounts(index, trail);
-        // A trail that only members see stands in the graph of the first account it records.
-        let home = if trail.shadow { accounts.first() } else { Some(&trail.owner) };
-        if home != Some(id) {
+        let trail = seen.fact;
+        if trails::home(index.shared, trail) != Some(index.account) {
             continue;
         }
+        let accounts = trails::ai_accounts(index.shared, trail);
         let region = trail.home_region.as_ref().ok();
         let value = trails::value(index, trail);
         let mut resource = node("trail", ResourceId::new(trail.arn.clone()), &trail.owner, region, value);
         paths(&mut resource, accounts.iter().map(|a| format!("records account {a}")));
         resource.counts_for = accounts.into_iter().collect();
-        evidence(&mut resource, seen.evidence.clone());
+        evidence(&mut resource, seen.evidence());
         graph.resources.push(resource);
     }
 }
 
 /// Whether a bucket's findings stand in this account's graph: it owns it, or nobody known does and it uses it.
-fn belongs<'a>(index: &Index, bucket: &str, id: &AccountId, users: impl IntoIterator<Item = &'a AccountId>) -> bool {
+fn belongs<'a>(index: &Index<'_>, bucket: &str, users: impl IntoIterator<Item = &'a AccountId>) -> bool {
     match index.owner(bucket) {
-        Owner::In(owner, _) => owner == *id,
-        Owner::Nobody | Owner::Aws | Owner::Unknown(_) => users.into_iter().any(|user| user == id),
+        Owner::In(owner, _) => owner == *index.account,
+        Owner::Nobody | Owner::Aws | Owner::Unknown(_) => users.into_iter().any(|user| user == index.account),
     }
 }
 
-fn ai_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph, gaps: &mut Gaps) {
-    for (name, uses) in &index.uses {
-        let users: BTreeSet<&AccountId> = uses.iter().map(|u| &u.account).collect();
-        let roles: BTreeSet<UseRole> = uses.iter().filter(|u| u.account == *id).map(|u| u.role).collect();
+fn bucket_subjects(index: &Index<'_>, graph: &mut AccountGraph) {
+    for (name, used) in &index.uses {
         for (role, kind) in
             [(S3Role::Training, SubjectKind::TrainingBucket), (S3Role::Artifact, SubjectKind::ArtifactBucket)]
         {
-            if roles.contains(&UseRole::Data(role)) {
-                graph.subjects.extend(bucket_subject(index, id, name, uses, kind));
+            if used.own.iter().any(|u| u.role == UseRole::Data(role)) {
+                graph.subjects.extend(bucket_subject(index, name, used, kind));
             }
         }
-        if !belongs(index, name, id, users.iter().copied()) {
+    }
+}
+
+fn ai_buckets(index: &Index<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
+    for (name, used) in &index.uses {
+        let uses = &*used.all;
+        if !belongs(index, name, &uses.users) {
             continue;
         }
         let region = buckets::region_of(index, name);
@@ -180,42 +202,39 @@ fn ai_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph, gaps: &mu
             gaps.add_carriers(Source::ObjectAccess, region.as_ref(), &unknown);
         }
         let value = buckets::ai_view(index, name, uses).value();
-        let mut resource = node("ai_bucket", index.bucket_id(name), id, region.as_ref(), value);
-        resource.counts_for = users.into_iter().cloned().collect();
-        paths(&mut resource, uses.iter().map(|u| u.chain.clone()));
-        let own = index.buckets.get(name).map(|s| s.evidence.clone()).into_iter().flatten();
+        let mut resource = node("ai_bucket", index.bucket_id(name), index.account, region.as_ref(), value);
+        resource.counts_for = uses.users.iter().cloned().collect();
+        resource.ai_path = uses.first.iter().cloned().collect();
+        resource.ai_path_total = uses.chains;
+        let own = index.described(name).into_iter().flat_map(Seen::evidence);
         evidence(&mut resource, own.chain(buckets::told_elsewhere(index, name, uses)));
         graph.resources.push(resource);
     }
 }
 
-fn bucket_subject(
-    index: &Index,
-    id: &AccountId,
-    name: &str,
-    uses: &BTreeSet<Use>,
-    kind: SubjectKind,
-) -> Option<Subject> {
-    // Nothing can be read from a bucket that is gone, and AWS's own samples are no secret.
-    if matches!(index.owner(name), Owner::Nobody | Owner::Aws) {
-        return None;
-    }
-    let resource = index.bucket_id(name);
-    let own = |judged_as| Carrier { resource: resource.clone(), judged_as, certain: true };
-    let alone = |judged_as| Alternative { carriers: vec![own(judged_as)], certain: true, since: None };
-    let events = match buckets::data_events_of(index, name, uses) {
-        Ok((account, region, arns)) => {
-            DataEvents { account: &account, region: &region, resource_type: "AWS::S3::Object", arns: &arns }
-                .alternatives(index, own(Source::DataEvents))
+fn bucket_subject(index: &Index<'_>, name: &str, used: &Used<'_>, kind: SubjectKind) -> Option<Subject> {
+    let id = index.account;
+    let (events, access) = match index.owner(name) {
+        // Nothing can be read from a bucket that is gone, and AWS's own samples are no secret.
+        Owner::Nobody | Owner::Aws => return None,
+        Owner::In(owner, _) if owner != *id => {
+            let lent = index.shared.bucket(name).and_then(|bucket| bucket.lent.clone());
+            let lent = lent.unwrap_or_else(|| panic!("internal error: the owner of bucket {name} was not asked"));
+            (lent.events, lent.access)
         }
-        Err(_) => vec![alone(Source::DataEvents)],
+        Owner::In(..) | Owner::Unknown(_) => {
+            (buckets::event_alternatives(index, name, &used.all), buckets::access_alternatives(index, name, &used.all))
+        }
     };
+    let resource = index.bucket_id(name);
+    let own = Carrier { resource: resource.clone(), judged_as: Source::ObjectHistory, certain: true };
+    let history = vec![Alternative { carriers: vec![own], certain: true, since: None }];
     let part = |alternatives| Carriage::Parts(vec![Part { label: name.to_owned(), alternatives }]);
-    let regions: BTreeSet<&Region> = uses.iter().filter(|u| u.account == *id).map(|u| &u.region).collect();
+    let regions: BTreeSet<&Region> = used.own.iter().map(|u| &u.region).collect();
     let jobs = regions.into_iter().map(|region| trails::management_part(index, id, region)).collect();
     Some(Subject {
         kind,
-        id: resource.clone(),
+        id: resource,
         account: id.clone(),
         region: buckets::region_of(index, name),
         sources: BTreeMap::from([
@@ -223,67 +242,59 @@ fn bucket_subject(
             (Source::ApiActivity, Carriage::Parts(jobs)),
             (Source::EventHistory, Carriage::Inherent),
             (Source::DataEvents, part(events)),
-            (Source::ObjectAccess, part(buckets::access_alternatives(index, name, uses))),
-            (Source::ObjectHistory, part(vec![alone(Source::ObjectHistory)])),
+            (Source::ObjectAccess, part(access)),
+            (Source::ObjectHistory, part(history)),
         ]),
     })
 }
 
-fn evidence_buckets(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
+fn evidence_buckets(index: &Index<'_>, graph: &mut AccountGraph) {
     for (name, holdings) in &index.held {
-        let users: BTreeSet<&AccountId> = holdings.iter().flat_map(|h| &h.counts_for).collect();
-        if !belongs(index, name, id, users) {
+        if !belongs(index, name, holdings.iter().flat_map(|h| &h.counts_for)) {
             continue;
         }
-        let mut by_source: BTreeMap<Source, Vec<&Held>> = BTreeMap::new();
-        for held in holdings {
-            by_source.entry(held.source).or_default().push(held);
-        }
-        for (source, held) in by_source {
+        for (source, held) in by_source(holdings) {
             let region = buckets::region_of(index, name);
             let value = buckets::evidence_view(index, name, source, &held).value();
-            let mut resource = node("evidence_bucket", index.bucket_id(name), id, region.as_ref(), value);
-            resource.source = Some(source);
-            let users: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
-            resource.counts_for = users.into_iter().cloned().collect();
-            paths(&mut resource, held.iter().map(|h| h.chain.clone()));
-            evidence(&mut resource, index.buckets.get(name).map(|s| s.evidence.clone()).into_iter().flatten());
+            let mut resource = node("evidence_bucket", index.bucket_id(name), index.account, region.as_ref(), value);
+            let told = index.described(name).into_iter().flat_map(Seen::evidence);
+            holds(&mut resource, source, &held, told);
             graph.resources.push(resource);
         }
     }
 }
 
-fn log_groups(index: &Index, id: &AccountId, graph: &mut AccountGraph) {
+fn log_groups(index: &Index<'_>, graph: &mut AccountGraph) {
     for ((owner, region, name), holdings) in &index.held_groups {
-        let here = if index.accounts.contains_key(owner) {
-            owner == id
-        } else {
-            // Outside the sweep: it stands with the first account whose evidence it holds.
-            holdings.iter().flat_map(|h| &h.counts_for).min() == Some(id)
-        };
-        if !here {
-            continue;
-        }
-        let mut by_source: BTreeMap<Source, Vec<&Held>> = BTreeMap::new();
-        for held in holdings {
-            by_source.entry(held.source).or_default().push(held);
-        }
-        for (source, held) in by_source {
+        for (source, held) in by_source(holdings) {
             let value = groups::view(index, owner, region, name, source).value();
-            let group = names::log_group(&index.partition, region, owner, name);
+            let group = names::log_group(&index.shared.partition, region, owner, name);
             let mut resource = node("log_group", group, owner, Some(region), value);
-            resource.source = Some(source);
-            let users: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
-            resource.counts_for = users.into_iter().cloned().collect();
-            paths(&mut resource, held.iter().map(|h| h.chain.clone()));
-            let key = (owner.clone(), region.clone(), name.clone());
-            evidence(&mut resource, index.log_groups.get(&key).map(|s| s.evidence.clone()).into_iter().flatten());
+            let told = index.log_group(owner, region, name).into_iter().flat_map(Seen::evidence);
+            holds(&mut resource, source, &held, told);
             graph.resources.push(resource);
         }
     }
 }
 
-fn workloads(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
+fn by_source(holdings: &[Held]) -> BTreeMap<Source, Vec<&Held>> {
+    let mut by_source: BTreeMap<Source, Vec<&Held>> = BTreeMap::new();
+    for held in holdings {
+        by_source.entry(held.source).or_default().push(held);
+    }
+    by_source
+}
+
+/// What a holder of evidence is a holder of.
+fn holds(resource: &mut Resource, source: Source, held: &[&Held], told: impl Iterator<Item = Evidence>) {
+    resource.source = Some(source);
+    let users: BTreeSet<&AccountId> = held.iter().flat_map(|h| &h.counts_for).collect();
+    resource.counts_for = users.into_iter().cloned().collect();
+    paths(resource, held.iter().map(|h| h.chain.clone()));
+    evidence(resource, told);
+}
+
+fn workloads(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
     let id = &facts.account;
     for region in &found.regions {
         bedrock(index, facts, found, region, graph);
@@ -309,7 +320,7 @@ fn workloads(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut
     }
 }
 
-fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Region, graph: &mut AccountGraph) {
+fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &Region, graph: &mut AccountGraph) {
     let id = &facts.account;
     let in_use = discovery::bedrock_in_use(facts, found, region);
     let mantle = discovery::mantle_in_use(facts, found, region);
@@ -328,7 +339,7 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
         modalities: metrics.clone().map(|m| modalities::of_models(&m.invoked_models)),
         delivery_succeeded: Observed::from_told(delivery.clone().map(|(succeeded, _)| Some(succeeded))),
         delivery_failed: Observed::from_told(delivery.map(|(_, failed)| Some(failed))),
-        data_events: Ok(data_events(index, facts, found, region, &mantle)),
+        data_events: data_events(index, facts, found, region, &mantle),
         denied_by_scp: match &logging {
             Observed::Unknown(unknown) if unknown.why == Why::DeniedByScp => Observed::Known(true),
             Observed::Unknown(unknown) => Observed::Unknown(unknown.clone()),
@@ -371,7 +382,7 @@ fn bedrock(index: &Index, facts: &AccountFacts, found: &Found<'_>, region: &Regi
             }
             let group_exists = |name: &str| groups::exists(index, id, region, name) != Ok(false);
             if let Some(sink) = logging.cloudwatch.as_ref().filter(|s| group_exists(&s.log_group)) {
-                let mut kept = vec![names::log_group(&index.partition, region, id, &sink.log_group)];
+                let mut kept = vec![names::log_group(&index.shared.partition, region, id, &sink.log_group)];
                 kept.extend(sink.large_bodies_s3.iter().map(|s| index.bucket_id(&s.bucket)));
                 sinks.push(with(kept));
             }
@@ -444,7 +455,12 @@ fn bedrock_chains(state: Option<&BedrockRegion>, found: &Found<'_>, region: &Reg
     chains
 }
 
-fn logging_view(index: &Index, id: &AccountId, region: &Region, logging: &InvocationLogging) -> InvocationLoggingView {
+fn logging_view(
+    index: &Index<'_>,
+    id: &AccountId,
+    region: &Region,
+    logging: &InvocationLogging,
+) -> InvocationLoggingView {
     let sink = |bucket: &str| buckets::sink(index, id, region, bucket);
     let cloudwatch = logging.cloudwatch.as_ref();
     InvocationLoggingView {
@@ -459,25 +475,36 @@ fn logging_view(index: &Index, id: &AccountId, region: &Region, logging: &Invoca
     }
 }
 
-/// Data event types that what is there can emit; one that may be there counts unless it is recorded anyway.
+/// Data event types that what is there can emit; one that may be there counts unless it is recorded anyway. Unknown where
+/// nothing is known to be there and something may be.
 fn data_events(
-    index: &Index,
+    index: &Index<'_>,
     facts: &AccountFacts,
     found: &Found<'_>,
     region: &Region,
     mantle: &Told<bool>,
-) -> Vec<DataEventType> {
-    let listed = |call: &str| facts.listing(call, Some(region)).map(|count| count > 0);
-    [
-        ("AWS::Bedrock::AgentAlias", listed("bedrock-agent:ListAgents")),
-        ("AWS::Bedrock::FlowAlias", listed("bedrock-agent:ListFlows")),
-        ("AWS::Bedrock::Guardrail", listed("bedrock:ListGuardrails")),
-        ("AWS::Bedrock::KnowledgeBase", listed("bedrock-agent:ListKnowledgeBases")),
+) -> Told<Vec<DataEventType>> {
+    if !found.regions.contains(region) {
+        return Ok(Vec::new());
+    }
+    // A list that broke off has shown some all the same.
+    let seen = |kind: WorkloadKind| found.workloads.iter().any(|(at, _, w)| *at == region && w.kind == kind);
+    let there = |kind: WorkloadKind, call: &str| match seen(kind) {
+        true => Ok(true),
+        false => facts.listing(call, Some(region)).map(|count| count > 0),
+    };
+    let types = [
+        ("AWS::Bedrock::AgentAlias", there(WorkloadKind::Agent, "bedrock-agent:ListAgents")),
+        ("AWS::Bedrock::FlowAlias", there(WorkloadKind::Flow, "bedrock-agent:ListFlows")),
+        ("AWS::Bedrock::Guardrail", there(WorkloadKind::Guardrail, "bedrock:ListGuardrails")),
+        ("AWS::Bedrock::KnowledgeBase", there(WorkloadKind::KnowledgeBase, "bedrock-agent:ListKnowledgeBases")),
         ("AWS::BedrockMantle::Project", mantle.clone()),
-    ]
-    .into_iter()
-    .filter(|(_, there)| possible(there) && found.regions.contains(region))
-    .map(|(resource_type, there)| {
+    ];
+    if !any(types.iter().map(|(_, there)| there.clone()))? {
+        return Ok(Vec::new());
+    }
+    let possible = types.into_iter().filter(|(_, there)| possible(there));
+    let events = possible.map(|(resource_type, there)| {
         let events = DataEvents { account: &facts.account, region, resource_type, arns: &[] };
         let recorded = all([events.reads(index), events.writes(index)]);
         let recorded = match there {
@@ -486,12 +513,12 @@ fn data_events(
             Err(_) => recorded,
         };
         DataEventType { resource_type: resource_type.to_owned(), recorded }
-    })
-    .collect()
+    });
+    Ok(events.collect())
 }
 
 fn endpoint(
-    index: &Index,
+    index: &Index<'_>,
     facts: &AccountFacts,
     region: &Region,
     line: &Line,
@@ -539,8 +566,7 @@ fn endpoint(
         .iter()
         .filter(|l| l.region.as_ref() == Some(region) && matches!(l.fact, Fact::EndpointMetrics(_)))
         .flat_map(reads);
-    let key = (id.clone(), region.clone(), group.clone());
-    let logs = index.log_groups.get(&key).map(|s| s.evidence.clone()).into_iter().flatten();
+    let logs = index.log_group(id, region, &group).into_iter().flat_map(Seen::evidence);
     evidence(&mut resource, reads(line).into_iter().chain(metrics).chain(logs).chain(events.evidence(index)));
     graph.resources.push(resource);
 
@@ -559,7 +585,7 @@ fn endpoint(
         part(vec![Alternative { carriers, certain: true, since: None }])
     };
     let logs = Carrier {
-        resource: names::log_group(&index.partition, region, id, &group),
+        resource: names::log_group(&index.shared.partition, region, id, &group),
         judged_as: Source::ServiceLogs,
         certain: true,
     };
@@ -592,7 +618,7 @@ fn serves(workload: &Workload, invoked: &Told<Vec<String>>) -> Told<bool> {
 }
 
 /// Data capture: what runs, and of what only the configuration tells, the configuration.
-fn capture_view(index: &Index, id: &AccountId, region: &Region, state: &Endpoint) -> Observed<CaptureView> {
+fn capture_view(index: &Index<'_>, id: &AccountId, region: &Region, state: &Endpoint) -> Observed<CaptureView> {
     let configured = state.config.as_ref().map(|c| c.capture.clone()).map_err(Clone::clone);
     let directions = |pick: fn(&crate::inventory::sagemaker::CaptureConfig) -> bool| match &configured {
         Ok(Some(config)) => Ok(pick(config)),
@@ -639,43 +665,40 @@ fn capture_view(index: &Index, id: &AccountId, region: &Region, state: &Endpoint
     }
 }
 
-fn networks(index: &Index, facts: &AccountFacts, found: &Found<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
-    let id = &facts.account;
+fn networks(index: &Index<'_>, found: &Found<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
+    let id = index.account;
     for region in &found.regions {
-        for ((_, _, subnet), _) in index.subnet_uses_of(id, region) {
+        for (subnet, _) in index.own.subnet_uses_of(region) {
             let place = index
-                .subnets
-                .get(&(id.clone(), region.clone(), subnet.clone()))
+                .subnet(region, subnet)
                 .map(|seen| seen.fact.place.clone())
                 .unwrap_or_else(|| Err(not_collected("ec2:DescribeSubnets").in_account(id).in_region(region)));
             if let Err(unknown) = place {
                 gaps.add(&["ai_vpc"], &[SubjectKind::Network], Some(region), &unknown);
             }
         }
-        let vpcs = index.ai_vpcs(id, region);
+        let vpcs = index.own.ai_vpcs(region);
         if let (false, Err(unknown)) = (vpcs.is_empty(), network::listed(index, id, region)) {
             gaps.add_carriers(Source::NetworkFlows, Some(region), &unknown);
         }
         for (vpc, subnets) in vpcs {
-            let resource_id = names::vpc(&index.partition, region, id, &vpc);
-            let view = network::view(index, id, region, &vpc, &subnets);
+            let resource_id = names::vpc(&index.shared.partition, region, id, &vpc);
+            let view = network::view(index, region, &vpc, &subnets);
             let mut resource = node("ai_vpc", resource_id.clone(), id, Some(region), view.value());
             resource.counts_for = vec![id.clone()];
             let chains = index
-                .subnet_uses_of(id, region)
-                .filter(|((_, _, subnet), _)| subnets.contains(subnet))
+                .own
+                .subnet_uses_of(region)
+                .filter(|(subnet, _)| subnets.contains(*subnet))
                 .flat_map(|(_, chains)| chains.iter().cloned());
             paths(&mut resource, chains);
-            let logs = network::logs_of(index, id, region, &vpc, &subnets);
-            let told = subnets
-                .iter()
-                .filter_map(|s| index.subnets.get(&(id.clone(), region.clone(), s.clone())))
-                .flat_map(|s| s.evidence.clone());
-            let told = told.chain(logs.iter().flat_map(|(_, l)| l.evidence.clone()));
+            let logs = network::logs_of(index, region, &vpc, &subnets);
+            let told = subnets.iter().filter_map(|subnet| index.subnet(region, subnet)).flat_map(Seen::evidence);
+            let told = told.chain(logs.iter().flat_map(|(_, seen)| seen.evidence()));
             let told = told.chain(network::destinations_told(index, region, &logs)).collect::<Vec<_>>();
             evidence(&mut resource, told);
             graph.resources.push(resource);
-            let alternatives = network::alternatives(index, id, region, &vpc, &subnets);
+            let alternatives = network::alternatives(index, region, &vpc, &subnets);
             let carriage = Carriage::Parts(vec![Part { label: vpc.clone(), alternatives }]);
             graph.subjects.push(network_subject(id, region, resource_id, carriage));
         }

@@ -6,24 +6,24 @@ use crate::inventory::not_collected;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
-use super::index::{Index, Seen};
+use super::index::Index;
 use super::kinds::{BucketCopy, LogGroupSink, LogGroupView};
+use super::own::Seen;
 use super::{buckets, location};
 
-fn seen<'a>(index: &'a Index, account: &AccountId, region: &Region, name: &str) -> Told<&'a Seen<LogGroup>> {
+fn seen<'a>(index: &Index<'a>, account: &AccountId, region: &Region, name: &str) -> Told<Seen<'a, LogGroup>> {
     index
-        .log_groups
-        .get(&(account.clone(), region.clone(), name.to_owned()))
+        .log_group(account, region, name)
         .ok_or_else(|| not_collected("logs:DescribeLogGroups").in_account(account).in_region(region))
 }
 
 /// Whether a group exists.
-pub(super) fn exists(index: &Index, account: &AccountId, region: &Region, name: &str) -> Told<bool> {
+pub(super) fn exists(index: &Index<'_>, account: &AccountId, region: &Region, name: &str) -> Told<bool> {
     seen(index, account, region, name)?.fact.settings.as_ref().map(Option::is_some).map_err(Clone::clone)
 }
 
 /// A group as a destination of something in its account and region.
-pub(super) fn sink(index: &Index, account: &AccountId, region: &Region, name: &str) -> LogGroupSink {
+pub(super) fn sink(index: &Index<'_>, account: &AccountId, region: &Region, name: &str) -> LogGroupSink {
     LogGroupSink {
         log_group: name.to_owned(),
         exists: Observed::from_told(exists(index, account, region, name).map(Some)),
@@ -31,7 +31,13 @@ pub(super) fn sink(index: &Index, account: &AccountId, region: &Region, name: &s
 }
 
 /// A group as the holder of one source.
-pub(super) fn view(index: &Index, account: &AccountId, region: &Region, name: &str, source: Source) -> LogGroupView {
+pub(super) fn view(
+    index: &Index<'_>,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+    source: Source,
+) -> LogGroupView {
     let copy = if source == Source::ModelInvocations { index.bucket_beside(account, region, name) } else { None };
     let found = seen(index, account, region, name);
     let settings = found.clone().and_then(|s| s.fact.settings.clone());

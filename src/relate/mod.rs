@@ -2,20 +2,24 @@
 //!
 //! It says where evidence would be and what the facts there are; whether that is good enough, checks say.
 
+pub mod done;
 pub mod graph;
-pub mod index;
 pub mod kinds;
 pub mod reach;
+pub mod shared;
 pub mod subject;
 
 mod buckets;
 mod discovery;
 mod groups;
+mod index;
 mod kleene;
 mod location;
 mod modalities;
 mod names;
 mod network;
+mod outward;
+mod own;
 mod policy;
 mod selectors;
 mod trails;

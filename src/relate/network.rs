@@ -8,22 +8,19 @@ use crate::inventory::not_collected;
 use crate::model::ids::{AccountId, Region, ResourceId};
 use crate::model::observed::{Told, Unknown, Why};
 
-use super::index::{Index, Seen};
+use super::index::Index;
 use super::kinds::{AiSubnet, AiVpc};
 use super::kleene::{all, any, not, possible};
-use super::location::{self, Location};
+use super::location;
 use super::names;
+use super::own::{Holder, Own, Seen};
 use super::subject::{Alternative, Carrier};
 
 const CALL: &str = "ec2:DescribeFlowLogs";
 
-/// Where a flow log delivers to, as far as locard follows it; Firehose streams end the trace.
-pub(super) enum Destination {
-    Group(AccountId, Region, String),
-    Bucket(Location),
-}
-
-pub(super) fn destination(account: &AccountId, region: &Region, log: &FlowLog) -> Option<Destination> {
+/// Where a flow log delivers to, with the prefix in a bucket, as far as locard follows it; Firehose streams end the
+/// trace.
+pub(super) fn destination(account: &AccountId, region: &Region, log: &FlowLog) -> Option<(Holder, String)> {
     match log.destination_type.as_deref() {
         Some("s3") => {
             let place = log.destination.as_deref().and_then(location::parse)?;
@@ -33,27 +30,38 @@ pub(super) fn destination(account: &AccountId, region: &Region, log: &FlowLog) -
             } else {
                 format!("{}/AWSLogs/", place.prefix)
             };
-            Some(Destination::Bucket(Location { bucket: place.bucket, prefix }))
+            Some((Holder::Bucket(place.bucket), prefix))
         }
         Some("kinesis-data-firehose") => None,
         _ => {
-            if let Some(found) = log.destination.as_deref().and_then(names::log_group_of) {
-                return Some(Destination::Group(found.0, found.1, found.2));
-            }
-            log.log_group.clone().map(|name| Destination::Group(account.clone(), region.clone(), name))
+            let key = log.destination.as_deref().and_then(names::log_group_of);
+            let named = || Some((account.clone(), region.clone(), log.log_group.clone()?));
+            Some((Holder::Group(key.or_else(named)?), String::new()))
         }
     }
 }
 
+/// How evidence got where a flow log delivers to, for people.
+pub(super) fn chain(log: &FlowLog) -> String {
+    format!("flow log {} of {}", log.id, log.resource)
+}
+
+/// Whether workloads of the account run in what a flow log of its own watches.
+pub(super) fn runs_behind(own: &Own<'_>, region: &Region, log: &FlowLog) -> bool {
+    own.subnet_uses_of(region).any(|(subnet, _)| {
+        match own.subnets.get(&(region, subnet)).map(|seen| &seen.fact.place) {
+            Some(Ok(Some(place))) => log.resource == place.vpc || log.resource == subnet,
+            _ => false,
+        }
+    })
+}
+
 /// Whether a log delivers: AWS does not report a failure, and the destination is there.
-fn delivers(index: &Index, account: &AccountId, region: &Region, log: &FlowLog) -> Told<bool> {
+fn delivers(index: &Index<'_>, account: &AccountId, region: &Region, log: &FlowLog) -> Told<bool> {
     let healthy = Ok(log.deliver_status.as_deref() != Some("FAILED"));
     let there = match destination(account, region, log) {
-        Some(Destination::Group(owner, at, name)) => match index.log_groups.get(&(owner.clone(), at.clone(), name)) {
-            Some(seen) => seen.fact.settings.clone().map(|s| s.is_some()),
-            None => Err(not_collected("logs:DescribeLogGroups").in_account(&owner).in_region(&at)),
-        },
-        Some(Destination::Bucket(place)) => index.bucket_exists(&place.bucket),
+        Some((Holder::Group((owner, at, name)), _)) => super::groups::exists(index, &owner, &at, &name),
+        Some((Holder::Bucket(name), _)) => index.bucket_exists(&name),
         None => Err(Unknown::new(CALL, Why::Undecidable)
             .in_account(account)
             .in_region(region)
@@ -64,19 +72,20 @@ fn delivers(index: &Index, account: &AccountId, region: &Region, log: &FlowLog) 
 
 /// The calls that told of the destinations of flow logs.
 pub(super) fn destinations_told(
-    index: &Index,
+    index: &Index<'_>,
     region: &Region,
-    logs: &[(&AccountId, &Seen<FlowLog>)],
+    logs: &[(AccountId, Seen<'_, FlowLog>)],
 ) -> Vec<Evidence> {
     let mut told: Vec<Evidence> = Vec::new();
     for (logger, seen) in logs {
-        let of = match destination(logger, region, &seen.fact) {
-            Some(Destination::Group(owner, at, name)) => index.log_groups.get(&(owner, at, name)).map(|s| &s.evidence),
-            Some(Destination::Bucket(place)) => index.buckets.get(&place.bucket).map(|s| &s.evidence),
-            None => None,
-        };
         // One call a destination suffices to say that it is there.
-        told.extend(of.into_iter().flat_map(|calls| calls.first().cloned()));
+        told.extend(match destination(logger, region, seen.fact) {
+            Some((Holder::Group((owner, at, name)), _)) => {
+                index.log_group(&owner, &at, &name).and_then(|seen| seen.evidence().next())
+            }
+            Some((Holder::Bucket(name), _)) => index.described(&name).and_then(|seen| seen.evidence().next()),
+            None => None,
+        });
     }
     told.dedup();
     told
@@ -127,55 +136,46 @@ fn has_fields(log: &FlowLog, wanted: &[&str]) -> bool {
 }
 
 /// Who owns a shared VPC, where it is not the account whose workloads run in it.
-fn sharer(index: &Index, account: &AccountId, region: &Region, subnet: &str) -> Option<AccountId> {
-    let seen = index.subnets.get(&(account.clone(), region.clone(), subnet.to_owned()))?;
-    let owner = seen.fact.place.as_ref().ok()?.as_ref()?.owner.clone();
-    (owner != *account).then_some(owner)
+fn sharer(index: &Index<'_>, region: &Region, subnet: &str) -> Option<AccountId> {
+    let owner = index.subnet(region, subnet)?.fact.place.as_ref().ok()?.as_ref()?.owner.clone();
+    (owner != *index.account).then_some(owner)
 }
 
 /// The flow logs of a VPC or its subnets, active or not known not to be, of the account itself and of whoever shares
 /// the VPC with it, with the account that has them.
 pub(super) fn logs_of<'a>(
-    index: &'a Index,
-    account: &AccountId,
+    index: &Index<'a>,
     region: &Region,
     vpc: &str,
     subnets: &BTreeSet<String>,
-) -> Vec<(&'a AccountId, &'a Seen<FlowLog>)> {
-    let mut owners: BTreeSet<AccountId> = subnets.iter().filter_map(|s| sharer(index, account, region, s)).collect();
-    owners.insert(account.clone());
+) -> Vec<(AccountId, Seen<'a, FlowLog>)> {
+    let mut owners: BTreeSet<AccountId> = subnets.iter().filter_map(|s| sharer(index, region, s)).collect();
+    owners.insert(index.account.clone());
     owners
         .into_iter()
-        .filter_map(|owner| index.flow_logs.get_key_value(&(owner, region.clone())))
-        .flat_map(|((owner, _), logs)| logs.iter().map(move |seen| (owner, seen)))
+        .flat_map(|owner| index.flow_logs(&owner, region).into_iter().map(move |seen| (owner.clone(), seen)))
         .filter(|(_, seen)| seen.fact.resource == vpc || subnets.contains(&seen.fact.resource))
         .filter(|(_, seen)| possible(&seen.fact.active))
         .collect()
 }
 
 /// Whether the flow logs of a place are all known.
-pub(super) fn listed(index: &Index, account: &AccountId, region: &Region) -> Told<()> {
-    let place = (account.clone(), region.clone());
+pub(super) fn listed(index: &Index<'_>, account: &AccountId, region: &Region) -> Told<()> {
     let unasked = || Err(not_collected(CALL).in_account(account).in_region(region));
-    index.flow_logs_listed.get(&place).cloned().unwrap_or_else(unasked)
+    index.flow_logs_listed(account, region).cloned().unwrap_or_else(unasked)
 }
 
 /// A VPC as checks see it.
-pub(super) fn view(
-    index: &Index,
-    account: &AccountId,
-    region: &Region,
-    vpc: &str,
-    subnets: &BTreeSet<String>,
-) -> AiVpc {
+pub(super) fn view(index: &Index<'_>, region: &Region, vpc: &str, subnets: &BTreeSet<String>) -> AiVpc {
     let listed = |account: &AccountId| listed(index, account, region);
-    let logs = logs_of(index, account, region, vpc, subnets);
+    let account = index.account;
+    let logs = logs_of(index, region, vpc, subnets);
     let list = subnets
         .iter()
         .map(|id| {
             // A participant of a shared VPC sees only its own flow logs, so the owner's may cover it besides.
-            let complete = match sharer(index, account, region, id) {
-                Some(owner) if !index.flow_logs_listed.contains_key(&(owner.clone(), region.clone())) => {
+            let complete = match sharer(index, region, id) {
+                Some(owner) if index.flow_logs_listed(&owner, region).is_none() => {
                     let owned = Unknown::new(CALL, Why::Foreign).in_account(&owner).in_region(region);
                     Err(owned.saying("the subnet is shared: its owner's flow logs are not visible"))
                 }
@@ -189,16 +189,16 @@ pub(super) fn view(
 }
 
 fn subnet(
-    index: &Index,
+    index: &Index<'_>,
     region: &Region,
     id: &str,
     vpc: &str,
-    logs: &[(&AccountId, &Seen<FlowLog>)],
+    logs: &[(AccountId, Seen<'_, FlowLog>)],
     complete: &Told<()>,
 ) -> AiSubnet {
     let mine: Vec<(&AccountId, &FlowLog)> = logs
         .iter()
-        .map(|(logger, seen)| (*logger, &seen.fact))
+        .map(|(logger, seen)| (logger, seen.fact))
         .filter(|(_, log)| log.resource == vpc || log.resource == id)
         .collect();
     let unlisted = || complete.clone().map(|()| false);
@@ -233,28 +233,27 @@ fn subnet(
 
 /// Alternatives that carry the flows of a VPC: each log of the whole VPC that records all traffic, and all together.
 pub(super) fn alternatives(
-    index: &Index,
-    account: &AccountId,
+    index: &Index<'_>,
     region: &Region,
     vpc: &str,
     subnets: &BTreeSet<String>,
 ) -> Vec<Alternative> {
     let own = Carrier {
-        resource: names::vpc(&index.partition, region, account, vpc),
+        resource: names::vpc(&index.shared.partition, region, index.account, vpc),
         judged_as: Source::NetworkFlows,
         certain: true,
     };
-    let logs = logs_of(index, account, region, vpc, subnets);
+    let logs = logs_of(index, region, vpc, subnets);
     let carrier = |logger: &AccountId, log: &FlowLog, certain: bool| {
         let resource: ResourceId = match destination(logger, region, log)? {
-            Destination::Group(owner, at, name) => names::log_group(&index.partition, &at, &owner, &name),
-            Destination::Bucket(place) => index.bucket_id(&place.bucket),
+            (Holder::Group((owner, at, name)), _) => names::log_group(&index.shared.partition, &at, &owner, &name),
+            (Holder::Bucket(name), _) => index.bucket_id(&name),
         };
         Some(Carrier { resource, judged_as: Source::NetworkFlows, certain })
     };
     let mut found = Vec::new();
     for (logger, seen) in &logs {
-        let log = &seen.fact;
+        let log = seen.fact;
         let whole = all([
             log.active.clone(),
             log.traffic.clone().map(|t| t == "ALL"),
@@ -268,13 +267,13 @@ pub(super) fn alternatives(
     }
     if !found.iter().any(|a| a.certain) {
         let mut together = vec![own.clone()];
-        together.extend(logs.iter().filter_map(|(logger, s)| carrier(logger, &s.fact, s.fact.active == Ok(true))));
+        together.extend(logs.iter().filter_map(|(logger, s)| carrier(logger, s.fact, s.fact.active == Ok(true))));
         together.sort();
         together.dedup();
         let since = logs.iter().filter_map(|(_, s)| s.fact.created.map(|m| m.at)).max();
         found.push(Alternative { carriers: together, certain: true, since });
     }
-    if listed(index, account, region).is_err() {
+    if listed(index, index.account, region).is_err() {
         found.push(Alternative::unseen(own));
     }
     found

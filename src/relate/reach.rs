@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::workload::Placement;
 use crate::inventory::{Fact, Line};
+use crate::model::hash;
 use crate::model::ids::{AccountId, Arn, Partition, Region};
 
 use super::{location, names};
@@ -13,17 +14,62 @@ use super::{location, names};
 /// Names gathered from facts.
 #[derive(Clone, Debug, Default)]
 pub struct References {
-    /// Who lists a bucket, and its region where told.
-    owners: BTreeMap<String, (AccountId, Option<Region>)>,
-    /// Accounts whose buckets are listed.
-    listed: BTreeSet<AccountId>,
-    /// Buckets something refers to, and from where: the place a probe can ask from.
+    owners: Owners,
+    /// Buckets something refers to, and from where: the place a probe can ask from, the first by account and region.
     buckets: BTreeMap<String, (AccountId, Region)>,
     /// Buckets that AI workloads use: their access logs may be delivered by CloudWatch Logs.
     ai_buckets: BTreeSet<String>,
     subnets: BTreeMap<(AccountId, Region), BTreeSet<String>>,
     log_groups: BTreeMap<(AccountId, Region), BTreeSet<String>>,
     keys: BTreeMap<(AccountId, Region), BTreeSet<String>>,
+}
+
+/// Who lists which bucket, and its region where told. An organization has a million buckets of which a few matter, and
+/// which do is known last: a digest stands for each name, a number for account and region.
+#[derive(Clone, Debug, Default)]
+struct Owners {
+    accounts: Vec<AccountId>,
+    regions: Vec<Region>,
+    by_account: BTreeMap<AccountId, u32>,
+    buckets: BTreeMap<u128, (u32, Option<u16>)>,
+}
+
+impl Owners {
+    /// A located region survives the listing that did not tell it; of two owners the first stands.
+    fn add(&mut self, digest: u128, owner: &AccountId, region: Option<&Region>) {
+        let account = match self.by_account.get(owner) {
+            Some(number) => *number,
+            None => {
+                let number = u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
+                self.accounts.push(owner.clone());
+                self.by_account.insert(owner.clone(), number);
+                number
+            }
+        };
+        let region = region.map(|region| {
+            let at = self.regions.iter().position(|known| known == region).unwrap_or_else(|| {
+                self.regions.push(region.clone());
+                self.regions.len() - 1
+            });
+            u16::try_from(at).unwrap_or(u16::MAX)
+        });
+        let place = self.buckets.entry(digest).or_insert((account, None));
+        place.1 = region.or(place.1);
+    }
+
+    fn get(&self, name: &str) -> Option<(&AccountId, Option<&Region>)> {
+        let (account, region) = self.buckets.get(&hash::short(&[name]))?;
+        let region = region.and_then(|region| self.regions.get(usize::from(region)));
+        Some((self.accounts.get(*account as usize)?, region))
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (digest, (account, region)) in other.buckets {
+            if let Some(owner) = other.accounts.get(account as usize) {
+                self.add(digest, owner, region.and_then(|region| other.regions.get(usize::from(region))));
+            }
+        }
+    }
 }
 
 /// What to read in one account and region.
@@ -44,6 +90,14 @@ pub struct Reading {
     pub keys: BTreeSet<String>,
 }
 
+impl Reading {
+    /// How many things it is about.
+    pub fn things(&self) -> u64 {
+        let named = [&self.buckets, &self.probes, &self.subnets, &self.log_groups, &self.keys];
+        named.iter().map(|names| names.len() as u64).sum::<u64>() + u64::from(self.deliveries)
+    }
+}
+
 impl References {
     /// The names that the lines of one account refer to.
     pub fn of(lines: &[Line]) -> Self {
@@ -55,14 +109,9 @@ impl References {
     }
 
     pub fn merge(&mut self, other: Self) {
-        for (name, (owner, region)) in other.owners {
-            let entry = self.owners.entry(name).or_insert_with(|| (owner.clone(), None));
-            // A located region survives the listing that did not tell it.
-            entry.1 = region.or(entry.1.take());
-        }
-        self.listed.extend(other.listed);
+        self.owners.merge(other.owners);
         for (name, place) in other.buckets {
-            self.buckets.entry(name).or_insert(place);
+            self.refer(name, place);
         }
         self.ai_buckets.extend(other.ai_buckets);
         for (into, from) in
@@ -76,7 +125,15 @@ impl References {
 
     fn bucket(&mut self, line: &Line, name: &str) {
         let region = line.region.clone().unwrap_or_else(|| partition(line).home_region());
-        self.buckets.entry(name.to_owned()).or_insert((line.account.clone(), region));
+        self.refer(name.to_owned(), (line.account.clone(), region));
+    }
+
+    /// The first place in order, not in time: a bucket is probed from the same account in every run.
+    fn refer(&mut self, name: String, place: (AccountId, Region)) {
+        let known = self.buckets.entry(name).or_insert_with(|| place.clone());
+        if place < *known {
+            *known = place;
+        }
     }
 
     fn key(&mut self, line: &Line, region: &Region, reference: &str) {
@@ -101,10 +158,7 @@ impl References {
         let region = line.region.as_ref();
         match &line.fact {
             Fact::BucketName(bucket) => {
-                self.owners.insert(bucket.name.clone(), (line.account.clone(), bucket.region.clone()));
-            }
-            Fact::Listing(listing) if listing.call == "s3:ListBuckets" && listing.count.is_ok() => {
-                self.listed.insert(line.account.clone());
+                self.owners.add(hash::short(&[&bucket.name]), &line.account, bucket.region.as_ref());
             }
             Fact::Trail(trail) => {
                 if let Ok(bucket) = &trail.bucket {
@@ -146,7 +200,7 @@ impl References {
             }
             Fact::Bucket(bucket) => {
                 if let Ok(region) = &bucket.region {
-                    self.owners.insert(bucket.name.clone(), (line.account.clone(), Some(region.clone())));
+                    self.owners.add(hash::short(&[&bucket.name]), &line.account, Some(region));
                     if let Some(key) = bucket.encryption.known().and_then(|e| e.kms_key.as_ref()) {
                         self.key(line, region, key);
                     }
@@ -217,7 +271,7 @@ pub fn readings(references: &References, home: &Region) -> Vec<Reading> {
     };
     for (name, (from, from_region)) in &references.buckets {
         match references.owners.get(name) {
-            Some((owner, region)) => at(owner, region.as_ref().unwrap_or(home), &mut |r| {
+            Some((owner, region)) => at(owner, region.unwrap_or(home), &mut |r| {
                 r.buckets.insert(name.clone());
                 r.deliveries |= references.ai_buckets.contains(name);
             }),

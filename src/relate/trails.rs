@@ -9,16 +9,18 @@ use crate::model::observed::{Observed, Told, Unknown, Why};
 use crate::model::time::{Moment, Timestamp};
 use crate::model::value::Judged;
 
-use super::index::{Index, Seen};
+use super::index::Index;
 use super::kinds::{AccountRegion, TrailView};
 use super::kleene::{all, any, possible};
 use super::names;
+use super::own::{Holder, Seen};
 use super::selectors::{self, Management, Services};
+use super::shared::Shared;
 use super::subject::{Alternative, Carrier, Part};
 
 /// Whether a trail sees what happens in a region of an account.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-trail-organization.html>
-fn reaches(index: &Index, trail: &Trail, account: &AccountId, region: &Region) -> Told<bool> {
+fn reaches(index: &Index<'_>, trail: &Trail, account: &AccountId, region: &Region) -> Told<bool> {
     let home_here = || trail.home_region.clone().map(|home| home == *region);
     let in_region = any([trail.multi_region.clone(), home_here()]);
     if trail.owner == *account {
@@ -26,10 +28,10 @@ fn reaches(index: &Index, trail: &Trail, account: &AccountId, region: &Region) -
     }
     // Members that have not enabled an opt-in home region send nothing.
     let home_enabled = trail.home_region.clone().and_then(|home| {
-        if home == index.partition.home_region() {
+        if home == index.shared.partition.home_region() {
             return Ok(true);
         }
-        index.enabled_regions(account).map(|regions| regions.contains(&home))
+        index.enabled_regions().map(|regions| regions.contains(&home))
     });
     all([trail.organization.clone(), in_region, home_enabled])
 }
@@ -39,13 +41,42 @@ fn logging(trail: &Trail) -> Told<bool> {
 }
 
 /// Accounts with AI, or possibly with AI, whose events a trail records.
-pub(super) fn ai_accounts(index: &Index, trail: &Trail) -> BTreeSet<AccountId> {
-    index.possibly_ai().filter(|account| **account == trail.owner || possible(&trail.organization)).cloned().collect()
+pub(super) fn ai_accounts(shared: &Shared, trail: &Trail) -> BTreeSet<AccountId> {
+    let all = shared.possibly_ai();
+    if possible(&trail.organization) {
+        return all.iter().cloned().collect();
+    }
+    all.binary_search(&trail.owner).map(|at| all[at].clone()).into_iter().collect()
+}
+
+/// The account in whose graph a trail stands. One that only members see stands with the first account it records.
+pub(super) fn home<'s>(shared: &'s Shared, trail: &'s Trail) -> Option<&'s AccountId> {
+    if !trail.shadow {
+        return Some(&trail.owner);
+    }
+    let all = shared.possibly_ai();
+    if possible(&trail.organization) {
+        return all.first();
+    }
+    all.binary_search(&trail.owner).ok().map(|at| &all[at])
+}
+
+/// Where a trail delivers to, with the prefix in a bucket.
+pub(super) fn destinations(trail: &Trail) -> Vec<(Holder, String)> {
+    let prefix = || trail.prefix.as_ref().map_or_else(|| "AWSLogs/".into(), |p| format!("{p}/AWSLogs/"));
+    let bucket = trail.bucket.as_ref().ok().map(|bucket| (Holder::Bucket(bucket.clone()), prefix()));
+    let group = trail.log_group_arn.as_deref().and_then(names::log_group_of);
+    bucket.into_iter().chain(group.map(|key| (Holder::Group(key), String::new()))).collect()
+}
+
+/// How evidence got where a trail delivers to, for people.
+pub(super) fn chain(trail: &Trail) -> String {
+    format!("trail {}", trail.name)
 }
 
 /// What a question about recording comes down to for one trail.
 struct Vote<'a> {
-    seen: &'a Seen<Trail>,
+    seen: Seen<'a, Trail>,
     truth: Told<bool>,
 }
 
@@ -59,7 +90,7 @@ struct Union<'a> {
 
 /// Asks all trails; trails that could not be listed keep a "no" from being certain.
 fn union<'a>(
-    index: &'a Index,
+    index: &Index<'a>,
     account: &AccountId,
     region: &Region,
     records: impl Fn(&Trail) -> Told<bool>,
@@ -67,8 +98,8 @@ fn union<'a>(
     let votes: Vec<Vote<'a>> = index
         .trails
         .values()
-        .map(|seen| {
-            let trail = &seen.fact;
+        .map(|&seen| {
+            let trail = seen.fact;
             let truth = all([reaches(index, trail, account, region), logging(trail), records(trail)]);
             Vote { seen, truth }
         })
@@ -80,19 +111,11 @@ fn union<'a>(
 }
 
 /// Whether trails may exist that nobody could list.
-fn unseen(index: &Index, account: &AccountId) -> Told<()> {
-    if let Some(meta) = index.accounts.get(account) {
-        meta.trails_listed.clone()?;
-    }
+fn unseen(index: &Index<'_>, account: &AccountId) -> Told<()> {
+    index.trails_listed.clone()?;
     // A member sees the organization's trail as a shadow; what it sees is described from the management account.
-    match &index.management {
-        Some(management) if management != account => {
-            let seen_shadow = index.trails.values().any(|t| t.fact.shadow && t.fact.owner == *management);
-            match index.accounts.get(management) {
-                Some(meta) if !seen_shadow => meta.trails_listed.clone(),
-                _ => Ok(()),
-            }
-        }
+    match &index.shared.management {
+        Some(management) if management != account && !index.shared.shadowed => index.shared.management_trails.clone(),
         _ => Ok(()),
     }
 }
@@ -127,11 +150,11 @@ struct Recorded<'a> {
     possibly: Told<Management>,
     /// Why a trail may or may not take part.
     doubt: Option<Unknown>,
-    trails: Vec<&'a Seen<Trail>>,
+    trails: Vec<Seen<'a, Trail>>,
 }
 
 fn recorded<'a>(
-    index: &'a Index,
+    index: &Index<'a>,
     account: &AccountId,
     region: &Region,
     counts: impl Fn(&Trail) -> Told<bool>,
@@ -139,8 +162,8 @@ fn recorded<'a>(
     let mut surely = Management::NONE;
     let mut possibly = unseen(index, account).map(|()| Management::NONE);
     let (mut doubt, mut trails) = (None, Vec::new());
-    for seen in index.trails.values() {
-        let trail = &seen.fact;
+    for &seen in index.trails.values() {
+        let trail = seen.fact;
         let takes_part = all([reaches(index, trail, account, region), logging(trail), counts(trail)]);
         if takes_part == Ok(false) {
             continue;
@@ -198,7 +221,7 @@ impl Recorded<'_> {
 }
 
 /// Management events of one region, as `account_region` shows them.
-pub(super) fn account_region(index: &Index, account: &AccountId, region: &Region) -> AccountRegion {
+pub(super) fn account_region(index: &Index<'_>, account: &AccountId, region: &Region) -> AccountRegion {
     let here = recorded(index, account, region, |_| Ok(true));
     let home = Partition::of_region(region).home_region();
     let global = recorded(index, account, &home, |t| t.global_service_events.clone());
@@ -234,41 +257,41 @@ impl DataEvents<'_> {
         if self.arns.is_empty() { vec![self.arns] } else { self.arns.chunks(1).collect() }
     }
 
-    fn recorded(&self, index: &Index, direction: fn(selectors::ReadWrite) -> bool) -> Told<bool> {
+    fn recorded(&self, index: &Index<'_>, direction: fn(selectors::ReadWrite) -> bool) -> Told<bool> {
         all(self
             .each()
             .into_iter()
             .map(|arns| union(index, self.account, self.region, |t| self.of(t, arns).map(direction)).truth))
     }
 
-    pub(super) fn reads(&self, index: &Index) -> Told<bool> {
+    pub(super) fn reads(&self, index: &Index<'_>) -> Told<bool> {
         self.recorded(index, |d| d.read)
     }
 
-    pub(super) fn writes(&self, index: &Index) -> Told<bool> {
+    pub(super) fn writes(&self, index: &Index<'_>) -> Told<bool> {
         self.recorded(index, |d| d.write)
     }
 
     /// Alternatives that carry these events: each trail that records them whole, and all that record any together.
-    pub(super) fn alternatives(&self, index: &Index, own: Carrier) -> Vec<Alternative> {
+    pub(super) fn alternatives(&self, index: &Index<'_>, own: Carrier) -> Vec<Alternative> {
         let whole = union(index, self.account, self.region, |t| self.of(t, self.arns).map(|d| d.read && d.write));
         alternatives(index, &whole, &self.partial(index), own)
     }
 
-    fn partial<'a>(&self, index: &'a Index) -> Union<'a> {
+    fn partial<'a>(&self, index: &Index<'a>) -> Union<'a> {
         union(index, self.account, self.region, |t| {
             any(self.each().into_iter().map(|arns| self.of(t, arns).map(|d| d.read || d.write)))
         })
     }
 
     /// The calls that told of the trails that record any of it.
-    pub(super) fn evidence(&self, index: &Index) -> Vec<Evidence> {
-        self.partial(index).votes.iter().flat_map(|vote| vote.seen.evidence.clone()).collect()
+    pub(super) fn evidence(&self, index: &Index<'_>) -> Vec<Evidence> {
+        self.partial(index).votes.iter().flat_map(|vote| vote.seen.evidence()).collect()
     }
 }
 
 /// Alternatives that carry the management events of a region.
-pub(super) fn management_part(index: &Index, account: &AccountId, region: &Region) -> Part {
+pub(super) fn management_part(index: &Index<'_>, account: &AccountId, region: &Region) -> Part {
     let own =
         Carrier { resource: names::account_region(account, region), judged_as: Source::ApiActivity, certain: true };
     let both = |m: Management| enough(&m.read, NEEDED) && enough(&m.write, NEEDED);
@@ -277,14 +300,14 @@ pub(super) fn management_part(index: &Index, account: &AccountId, region: &Regio
     Part { label: region.to_string(), alternatives: alternatives(index, &whole, &part, own) }
 }
 
-fn alternatives(index: &Index, whole: &Union<'_>, part: &Union<'_>, own: Carrier) -> Vec<Alternative> {
+fn alternatives(index: &Index<'_>, whole: &Union<'_>, part: &Union<'_>, own: Carrier) -> Vec<Alternative> {
     let mut found: Vec<Alternative> = whole
         .votes
         .iter()
         .map(|vote| Alternative {
             carriers: std::iter::once(own.clone()).chain(carriers(index, vote.seen, true)).collect(),
             certain: vote.truth == Ok(true),
-            since: started(&vote.seen.fact),
+            since: started(vote.seen.fact),
         })
         .collect();
     if !found.iter().any(|a| a.certain) {
@@ -293,7 +316,7 @@ fn alternatives(index: &Index, whole: &Union<'_>, part: &Union<'_>, own: Carrier
         let mut since: Option<Timestamp> = None;
         for vote in &part.votes {
             together.extend(carriers(index, vote.seen, vote.truth == Ok(true)));
-            since = since.max(started(&vote.seen.fact));
+            since = since.max(started(vote.seen.fact));
         }
         together.sort();
         together.dedup();
@@ -306,8 +329,8 @@ fn alternatives(index: &Index, whole: &Union<'_>, part: &Union<'_>, own: Carrier
 }
 
 /// A trail and the bucket it delivers to.
-fn carriers(index: &Index, seen: &Seen<Trail>, certain: bool) -> Vec<Carrier> {
-    let trail = &seen.fact;
+fn carriers(index: &Index<'_>, seen: Seen<'_, Trail>, certain: bool) -> Vec<Carrier> {
+    let trail = seen.fact;
     let mut carriers =
         vec![Carrier { resource: ResourceId::new(trail.arn.clone()), judged_as: Source::ApiActivity, certain }];
     if let Ok(bucket) = &trail.bucket {
@@ -321,16 +344,16 @@ fn started(trail: &Trail) -> Option<Timestamp> {
 }
 
 /// A trail as checks see it.
-pub(super) fn view(index: &Index, trail: &Trail) -> TrailView {
+pub(super) fn view(index: &Index<'_>, trail: &Trail) -> TrailView {
     let status = |pick: fn(&crate::inventory::cloudtrail::TrailStatus) -> Option<Moment>| match &trail.status {
         Ok(status) => Observed::from_option(pick(status)),
         Err(unknown) => Observed::Unknown(unknown.clone()),
     };
     let covers_ai =
-        any(index.accounts.keys().filter(|account| **account == trail.owner || possible(&trail.organization)).map(
+        any(index.shared.accounts().filter(|account| **account == trail.owner || possible(&trail.organization)).map(
             |account| {
                 let member = if *account == trail.owner { Ok(true) } else { trail.organization.clone() };
-                all([member, index.has_ai(account)])
+                all([member, index.shared.has_ai(account)])
             },
         ));
     TrailView {
@@ -361,6 +384,6 @@ pub(super) fn view(index: &Index, trail: &Trail) -> TrailView {
 }
 
 /// The record of a trail, for the graph.
-pub(super) fn value(index: &Index, trail: &Trail) -> crate::model::value::Value {
+pub(super) fn value(index: &Index<'_>, trail: &Trail) -> crate::model::value::Value {
     view(index, trail).value()
 }

@@ -3,37 +3,50 @@
 use minijinja::Value;
 use sha2::{Digest, Sha256};
 
+use super::summary::Summary;
 use super::view::{self, Limits};
 use super::{ReportError, embedded, template};
-use crate::results::Results;
 
-/// A browser opens a file of this size in about a second, and mail systems still carry it.
-const BUDGET: usize = 5_000_000;
-/// From generous to thrifty: the first that keeps to the budget is taken. What is left out is counted in its place.
-const LIMITS: [Limits; 4] = [limits(900, 100, 40), limits(400, 60, 25), limits(120, 30, 12), limits(40, 10, 6)];
+/// Mail systems still carry a file of this size.
+const BYTES: usize = 5_000_000;
+/// A browser shows a page of so many elements within a second.
+const ELEMENTS: usize = 50_000;
+/// From generous to thrifty: the first that keeps to the budgets is taken. What is left out is counted in its place.
+const LIMITS: [Limits; 6] = [
+    limits(900, 100, 40, 500),
+    limits(600, 60, 25, 300),
+    limits(400, 40, 20, 250),
+    limits(250, 30, 15, 200),
+    limits(120, 20, 10, 100),
+    limits(40, 10, 6, 50),
+];
 
-const fn limits(detailed: usize, listed: usize, explained: usize) -> Limits {
-    Limits { matrix_columns: 12, detailed_per_check: 50, detailed, listed, explained }
+const fn limits(detailed: usize, listed: usize, explained: usize, rows: usize) -> Limits {
+    Limits { matrix_columns: 12, detailed_per_check: 50, detailed, listed, named: listed / 2, explained, rows }
 }
 
 /// The report as one HTML document.
 ///
 /// # Errors
 /// Only when a template of this build is broken.
-pub fn html(results: &Results) -> Result<String, ReportError> {
+pub fn html(summary: &Summary) -> Result<String, ReportError> {
     let css = embedded("report.css").unwrap_or_else(|| panic!("internal error: no embedded style sheet"));
     // The policy admits this style sheet and nothing else: should text ever get past the escaping, it stays text.
     let digest = base64(&Sha256::digest(css.as_bytes()));
     let extra = [("css", Value::from_safe_string(css)), ("css_digest", Value::from_safe_string(digest))];
     let mut html = String::new();
     for limits in LIMITS {
-        html = template("report.html.j2", &view::build(results, limits), &extra)
+        html = template("report.html.j2", &view::build(summary, limits), &extra)
             .map_err(|source| ReportError { format: "HTML", source })?;
-        if html.len() < BUDGET {
+        if html.len() < BYTES && elements(&html) < ELEMENTS {
             break;
         }
     }
     Ok(html)
+}
+
+fn elements(html: &str) -> usize {
+    html.matches('<').count() - html.matches("</").count()
 }
 
 /// Standard Base64 with padding.

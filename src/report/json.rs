@@ -1,24 +1,13 @@
-//! `results.json` as bytes, back again, and its published schema.
+//! `results.json` as bytes, back again, and its published schema. `results::stream` reads what does not fit in memory.
 
 use schemars::schema_for;
 use serde_json::Value;
 
-use crate::results::{Results, SCHEMA_VERSION};
+use crate::results::stream::{self, ReadError};
+use crate::results::{GateResult, Results, SCHEMA_VERSION};
 
-/// Why some bytes are not results this version can read.
-#[derive(Debug, thiserror::Error)]
-pub enum JsonError {
-    #[error("not JSON")]
-    Syntax(#[source] serde_json::Error),
-    #[error("no `schema_version`: this is not a results.json of locard")]
-    NoVersion,
-    #[error(
-        "results have schema_version {found}, this locard reads {SCHEMA_VERSION}; use the locard version that wrote them"
-    )]
-    UnsupportedVersion { found: String },
-    #[error("results of schema_version {SCHEMA_VERSION} are not shaped as published")]
-    Shape(#[source] serde_json::Error),
-}
+/// What results that are not gated end with.
+pub const END: &[u8] = b"\n}\n";
 
 /// Results as pretty-printed JSON, keys in the order of the schema, one newline at the end.
 pub fn to_bytes(results: &Results) -> Vec<u8> {
@@ -28,20 +17,28 @@ pub fn to_bytes(results: &Results) -> Vec<u8> {
     bytes
 }
 
+/// What stands in the place of [`END`] once a gate has judged: the last member, and the end.
+pub fn gated_end(gate: &GateResult) -> Vec<u8> {
+    let gate =
+        serde_json::to_string_pretty(gate).unwrap_or_else(|e| panic!("internal error: a gate is plain data: {e}"));
+    format!(",\n  \"gate\": {}\n}}\n", gate.replace('\n', "\n  ")).into_bytes()
+}
+
 /// Reads what [`to_bytes`] wrote.
 ///
 /// # Errors
 /// When the bytes are not JSON, of another schema version, or not shaped as that version is.
-pub fn from_bytes(bytes: &[u8]) -> Result<Results, JsonError> {
-    let value: Value = serde_json::from_slice(bytes).map_err(JsonError::Syntax)?;
-    match value.get("schema_version") {
-        None => return Err(JsonError::NoVersion),
-        Some(Value::String(version)) if version == SCHEMA_VERSION => {}
-        Some(Value::String(version)) => return Err(JsonError::UnsupportedVersion { found: version.clone() }),
-        Some(other) => return Err(JsonError::UnsupportedVersion { found: other.to_string() }),
-    }
-    // Parsed again from the text, so that an error tells line and column.
-    serde_json::from_slice(bytes).map_err(JsonError::Shape)
+pub fn from_bytes(bytes: &[u8]) -> Result<Results, ReadError> {
+    stream::check_version(bytes)?;
+    serde_json::from_slice(bytes).map_err(ReadError::from)
+}
+
+/// The published schema as a file.
+pub fn schema_bytes() -> Vec<u8> {
+    let mut bytes =
+        serde_json::to_vec_pretty(&schema()).unwrap_or_else(|e| panic!("internal error: a schema is plain data: {e}"));
+    bytes.push(b'\n');
+    bytes
 }
 
 /// JSON Schema (draft 2020-12) of results, with a description of every field that has one in the code.

@@ -1,19 +1,26 @@
 //! `report.md`: GitHub-flavoured Markdown, the long parts folded.
 
+use super::summary::Summary;
 use super::view::{self, Limits};
 use super::{ReportError, template};
-use crate::results::Results;
 
 /// Wider tables than this cannot be read on a review page.
-const LIMITS: Limits =
-    Limits { matrix_columns: 8, detailed_per_check: 50, detailed: usize::MAX, listed: 50, explained: 20 };
+const LIMITS: Limits = Limits {
+    matrix_columns: 8,
+    detailed_per_check: 50,
+    detailed: usize::MAX,
+    listed: 50,
+    named: 25,
+    explained: 20,
+    rows: 200,
+};
 
 /// The report as one Markdown document.
 ///
 /// # Errors
 /// Only when a template of this build is broken.
-pub fn markdown(results: &Results) -> Result<String, ReportError> {
-    let view = view::build(results, LIMITS);
+pub fn markdown(summary: &Summary) -> Result<String, ReportError> {
+    let view = view::build(summary, LIMITS);
     let text = template("report.md.j2", &view, &[]).map_err(|source| ReportError { format: "Markdown", source })?;
     Ok(tidy(&text))
 }

@@ -1,10 +1,11 @@
-//! Reports: pure functions of [`Results`], one file a format.
+//! Reports: pure functions of results, one file a format; those that people read come out of a [`Summary`].
 //!
 //! Nothing here judges, reads a clock or writes files; `cli` decides where the bytes go.
 
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod summary;
 pub mod terminal;
 mod text;
 mod view;
@@ -13,7 +14,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 use rust_embed::RustEmbed;
 
-use crate::results::Results;
+pub use summary::Summary;
 
 /// A report that could not be rendered: a template of this build and the view it is given do not fit.
 #[derive(Debug, thiserror::Error)]
@@ -74,21 +75,16 @@ impl Format {
     }
 }
 
-/// A run in one format. Equal results give equal bytes.
+/// A run for people. Equal results give equal bytes. None for the formats that are no report of a summary: the results
+/// themselves, and their schema.
 ///
 /// # Errors
 /// Only when a template of this build is broken.
-pub fn render(results: &Results, format: Format) -> Result<Vec<u8>, ReportError> {
+pub fn render(summary: &Summary, format: Format) -> Result<Option<String>, ReportError> {
     match format {
-        Format::Html => html::html(results).map(String::into_bytes),
-        Format::Markdown => markdown::markdown(results).map(String::into_bytes),
-        Format::Json => Ok(json::to_bytes(results)),
-        Format::Schema => {
-            let mut bytes = serde_json::to_vec_pretty(&json::schema())
-                .unwrap_or_else(|e| panic!("internal error: a schema is plain data: {e}"));
-            bytes.push(b'\n');
-            Ok(bytes)
-        }
+        Format::Html => html::html(summary).map(Some),
+        Format::Markdown => markdown::markdown(summary).map(Some),
+        Format::Json | Format::Schema => Ok(None),
     }
 }
 

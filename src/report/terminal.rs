@@ -4,15 +4,16 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::summary::Summary;
 use super::text;
 use super::view::{self, FixView, Limits, View, coverage::FailureGroup};
-use crate::results::Results;
 
 /// The terminal of a pager or a CI log shows this much without scrolling.
 pub const MAX_LINES: usize = 24;
 /// Scenarios with a line of their own.
 const SCENARIOS: usize = 5;
-const LIMITS: Limits = Limits { matrix_columns: 0, detailed_per_check: 0, detailed: 0, listed: 3, explained: 0 };
+const LIMITS: Limits =
+    Limits { matrix_columns: 0, detailed_per_check: 0, detailed: 0, listed: 3, named: 0, explained: 0, rows: 0 };
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -26,9 +27,9 @@ const SOME: Style = AnsiColor::Yellow.on_default();
 type Line = Vec<(Style, String)>;
 
 /// The summary, lines no wider than `width` columns (clamped to 60 to 140), each ended by a newline.
-pub fn terminal(results: &Results, width: usize) -> String {
+pub fn terminal(summary: &Summary, width: usize) -> String {
     let width = width.clamp(60, 140);
-    let view = view::build(results, LIMITS);
+    let view = view::build(summary, LIMITS);
     let mut lines = vec![heading(&view), readiness(&view, width)];
     lines.extend(tier(&view));
     lines.extend(gate(&view));
@@ -196,11 +197,15 @@ fn coverage(view: &View) -> Vec<Line> {
     let c = &view.coverage;
     let mut lines = vec![vec![label("Coverage"), (PLAIN, format!("{} % of required criteria known", c.percent))]];
     if let Some(top) = c.denied.first() {
-        lines.push(vec![label(""), (OPEN, "MISSING ".to_owned()), (PLAIN, missing(top, c.denied.len()))]);
+        lines.push(vec![
+            label(""),
+            (OPEN, "MISSING ".to_owned()),
+            (PLAIN, missing(top, c.denied.len() + c.denied_more)),
+        ]);
     }
     if let Some(first) = c.not_entered.first() {
         let reason = first.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
-        let more = c.not_entered.len() - 1;
+        let more = c.not_entered.len() + c.not_entered_more - 1;
         let more = if more > 0 { format!("; and {}", plural(more as u64, "more account")) } else { String::new() };
         lines.push(vec![
             label(""),

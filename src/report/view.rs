@@ -13,14 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::finding::{Finding, Status};
+use crate::finding::Status;
 use crate::model::ids::AccountId;
 use crate::model::severity::Severity;
-use crate::results::{AccountResult, CheckInfo, ConfigView, ExceptionResult, FixSuggestion, GateVerdict, Results};
+use crate::results::{CheckInfo, ConfigView, ExceptionResult, FixSuggestion, GateVerdict, SCHEMA_VERSION};
 
+use super::summary::findings::Counts;
+use super::summary::{Lists, Summary};
 use super::text;
 
-/// How much a format shows before it counts the rest instead.
+/// How much a format shows before it counts the rest instead; no more than a summary keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Accounts up to which the question matrix has a column each.
@@ -30,14 +32,18 @@ pub(crate) struct Limits {
     pub(crate) detailed: usize,
     /// Entries of any list of bare names.
     pub(crate) listed: usize,
+    /// Accounts named in one line.
+    pub(crate) named: usize,
+    /// Accounts with a row in a table.
+    pub(crate) rows: usize,
     /// Accounts a question is explained for, when there is no column for each.
     pub(crate) explained: usize,
 }
 
 /// Fix suggestions on the first screen.
 const FIRST: usize = 3;
-/// Suggestions folded below them.
-const FURTHER: usize = 17;
+/// Accounts an exception is said to be for.
+const EXCEPTED: usize = 12;
 /// Longest name or ARN shown whole.
 const NAME: usize = 240;
 
@@ -56,6 +62,7 @@ pub(crate) struct View {
     pub(crate) checks: Vec<checks::CheckView>,
     pub(crate) checks_judged: usize,
     pub(crate) exceptions: Vec<ExceptionView>,
+    pub(crate) exceptions_more: usize,
     pub(crate) coverage: coverage::CoverageView,
     pub(crate) frameworks: Vec<checks::FrameworkView>,
     pub(crate) method: method::MethodView,
@@ -114,49 +121,6 @@ pub(crate) struct CheckRef {
     pub(crate) anchor: Option<String>,
 }
 
-/// Findings by status.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Counts {
-    pub(crate) fail: u64,
-    pub(crate) unknown: u64,
-    pub(crate) pass: u64,
-    pub(crate) not_applicable: u64,
-    /// Failed or unknown findings with an exception in force; they stay in the counts above.
-    pub(crate) excepted: u64,
-}
-
-impl Counts {
-    fn add(&mut self, finding: &Finding) {
-        self.add_status(finding.status, 1);
-        if matches!(finding.status, Status::Fail | Status::Unknown)
-            && finding.exception.as_ref().is_some_and(|e| e.active)
-        {
-            self.excepted += 1;
-        }
-    }
-
-    fn add_status(&mut self, status: Status, count: u64) {
-        match status {
-            Status::Fail => self.fail += count,
-            Status::Unknown => self.unknown += count,
-            Status::Pass => self.pass += count,
-            Status::NotApplicable => self.not_applicable += count,
-        }
-    }
-
-    /// The worst status anything came to; none when nothing was judged.
-    fn worst(self) -> Option<Status> {
-        [
-            (self.fail, Status::Fail),
-            (self.unknown, Status::Unknown),
-            (self.pass, Status::Pass),
-            (self.not_applicable, Status::NotApplicable),
-        ]
-        .into_iter()
-        .find_map(|(count, status)| (count > 0).then_some(status))
-    }
-}
-
 #[derive(Debug, Serialize)]
 pub(crate) struct GateView {
     pub(crate) class: &'static str,
@@ -200,6 +164,7 @@ pub(crate) struct ExceptionView {
     pub(crate) number: usize,
     pub(crate) check: CheckRef,
     pub(crate) accounts: Vec<AccountRef>,
+    pub(crate) accounts_more: usize,
     pub(crate) regions: Vec<String>,
     pub(crate) resource: Option<String>,
     pub(crate) owner: String,
@@ -217,27 +182,49 @@ pub(crate) struct ExceptionView {
 
 /// What several parts of the view look up.
 pub(crate) struct Context<'a> {
-    pub(crate) results: &'a Results,
+    pub(crate) summary: &'a Summary,
+    pub(crate) lists: &'a Lists,
     pub(crate) limits: Limits,
-    accounts: BTreeMap<&'a AccountId, &'a AccountResult>,
+    /// Accounts that have a row of their own, which can be linked to.
+    rows: BTreeSet<&'a AccountId>,
     checks: BTreeMap<&'a str, Option<&'a CheckInfo>>,
+    /// Exceptions that are shown, in their order, by position.
+    exceptions: Vec<(usize, &'a ExceptionResult)>,
 }
 
 impl<'a> Context<'a> {
-    fn new(results: &'a Results, limits: Limits) -> Self {
+    fn new(summary: &'a Summary, limits: Limits) -> Self {
+        let lists = &summary.lists;
         let mut checks: BTreeMap<&str, Option<&CheckInfo>> =
-            results.findings.iter().map(|f| (f.check.as_str(), None)).collect();
-        checks.extend(results.checks.iter().map(|c| (c.id.as_str(), Some(c))));
-        Self { results, limits, accounts: results.accounts.iter().map(|a| (&a.id, a)).collect(), checks }
+            lists.findings.by_check.keys().map(|id| (id.as_str(), None)).collect();
+        checks.extend(lists.checks.values().map(|c| (c.id.as_str(), Some(c))));
+        let with_ai = lists.accounts.with_ai.iter().take(limits.rows);
+        let rows = with_ai.chain(lists.accounts.without_ai.iter().take(limits.listed)).map(|a| &a.id).collect();
+        Self { summary, lists, limits, rows, checks, exceptions: in_order(&lists.exceptions, limits.rows) }
     }
 
     pub(crate) fn account(&self, id: &AccountId) -> AccountRef {
-        let known = self.accounts.get(id);
         AccountRef {
             id: text::shorten(id.as_str(), NAME),
-            name: known.and_then(|a| a.name.as_deref()).map(|n| text::shorten(n, 64)),
-            anchor: known.map(|_| anchor("acct", &[id.as_str()])),
+            name: self.lists.accounts.find(id).and_then(|known| known.name.clone()),
+            anchor: self.rows.contains(id).then(|| anchor("acct", &[id.as_str()])),
         }
+    }
+
+    /// The first of some accounts, and how many more there are.
+    pub(crate) fn accounts<'b>(
+        &self,
+        ids: impl IntoIterator<Item = &'b AccountId>,
+        limit: usize,
+    ) -> (Vec<AccountRef>, usize) {
+        let mut ids = ids.into_iter();
+        let first = ids.by_ref().take(limit).map(|id| self.account(id)).collect();
+        (first, ids.count())
+    }
+
+    /// Where an exception is shown, by its position.
+    pub(crate) fn exception_anchor(&self, index: usize) -> Option<String> {
+        self.exceptions.iter().any(|(shown, _)| *shown == index).then(|| exception_anchor(index))
     }
 
     pub(crate) fn check(&self, id: &str) -> CheckRef {
@@ -255,40 +242,39 @@ impl<'a> Context<'a> {
 }
 
 /// Everything a report shows of a run.
-pub(crate) fn build(results: &Results, limits: Limits) -> View {
-    let ctx = Context::new(results, limits);
+pub(crate) fn build(summary: &Summary, limits: Limits) -> View {
+    let ctx = Context::new(summary, limits);
     let checks = checks::checks(&ctx);
     let detailed: BTreeSet<&str> = checks.iter().flat_map(|c| c.rows.iter().map(|r| r.id.as_str())).collect();
     let questions = questions::questions(&ctx, &detailed);
-    let mut fixes = results.fixes.iter().map(|f| fix(&ctx, f));
-    let first: Vec<FixView> = fixes.by_ref().take(FIRST).collect();
-    let further: Vec<FixView> = fixes.by_ref().take(FURTHER).collect();
+    let fixes = &ctx.lists.fixes;
     View {
         run: run(&ctx),
         score: score::score(&ctx),
         gate: gate(&ctx),
-        counts: counts(results),
-        first,
-        further,
-        further_more: fixes.count(),
+        counts: counts(&ctx),
+        first: fixes.iter().take(FIRST).map(|f| fix(&ctx, f)).collect(),
+        further: fixes.iter().skip(FIRST).map(|f| fix(&ctx, f)).collect(),
+        further_more: fixes.total() - fixes.iter().len(),
         questions,
         heat: accounts::heat(&ctx),
         accounts: accounts::accounts(&ctx),
         frameworks: checks::frameworks(&ctx, &checks),
         checks_judged: checks.iter().filter(|c| c.worst.is_some()).count(),
         checks,
-        exceptions: exceptions(&ctx),
+        exceptions: ctx.exceptions.iter().map(|(index, e)| exception(&ctx, *index, e)).collect(),
+        exceptions_more: ctx.lists.exceptions.len() - ctx.exceptions.len(),
         coverage: coverage::coverage(&ctx),
         method: method::method(&ctx),
     }
 }
 
 fn run(ctx: &Context<'_>) -> RunView {
-    let run = &ctx.results.run;
+    let run = &ctx.summary.run;
     let single_account = run.mode == "single_account";
-    let subject = match (&run.organization_id, ctx.results.accounts.first()) {
+    let subject = match (&run.organization_id, &ctx.lists.accounts.first) {
         (Some(id), _) if !single_account => id.clone(),
-        (_, Some(account)) if single_account => account.id.to_string(),
+        (_, Some(account)) if single_account => account.to_string(),
         (id, _) => id.clone().unwrap_or_else(|| run.id.clone()),
     };
     let sum = |of: fn(&CallView) -> u64, calls: &[CallView]| calls.iter().map(of).sum();
@@ -313,7 +299,7 @@ fn run(ctx: &Context<'_>) -> RunView {
         started_at: run.started_at.to_string(),
         finished_at: run.finished_at.to_string(),
         version: run.locard_version.clone(),
-        schema_version: ctx.results.schema_version.clone(),
+        schema_version: SCHEMA_VERSION.to_owned(),
         ruleset_digest: run.ruleset_digest.clone(),
         snapshot_digest: run.snapshot_digest.clone(),
         caller: run.caller_arn.clone(),
@@ -330,17 +316,14 @@ fn run(ctx: &Context<'_>) -> RunView {
 }
 
 /// The findings of a run by status; those counted without a row are in.
-pub(crate) fn counts(results: &Results) -> Counts {
-    let mut counts = Counts::default();
-    for finding in &results.findings {
-        counts.add(finding);
-    }
-    counts.not_applicable += results.not_applicable.values().sum::<u64>();
+fn counts(ctx: &Context<'_>) -> Counts {
+    let mut counts = ctx.lists.findings.counts;
+    counts.add_status(Status::NotApplicable, ctx.lists.not_applicable.values().sum());
     counts
 }
 
 fn gate(ctx: &Context<'_>) -> Option<GateView> {
-    let gate = ctx.results.gate.as_ref()?;
+    let gate = ctx.summary.gate.as_ref()?;
     let conditions = gate
         .conditions
         .iter()
@@ -388,21 +371,25 @@ fn gain(points: f64) -> Option<String> {
 }
 
 /// Expired and unmatched ones first: both are decisions somebody has to look at again.
-fn exceptions(ctx: &Context<'_>) -> Vec<ExceptionView> {
-    let mut rows: Vec<ExceptionView> =
-        ctx.results.exceptions.iter().enumerate().map(|(index, e)| exception(ctx, index, e)).collect();
-    rows.sort_by(|a, b| {
-        (!a.expired, a.matches > 0, &a.expires, a.number).cmp(&(!b.expired, b.matches > 0, &b.expires, b.number))
-    });
+fn in_order(exceptions: &[ExceptionResult], limit: usize) -> Vec<(usize, &ExceptionResult)> {
+    let mut rows: Vec<_> = exceptions.iter().enumerate().collect();
+    rows.sort_by_key(|(index, e)| (!e.expired, e.matches > 0, &e.expires, *index));
+    rows.truncate(limit);
     rows
 }
 
+fn exception_anchor(index: usize) -> String {
+    anchor("exc", &[&(index + 1).to_string()])
+}
+
 fn exception(ctx: &Context<'_>, index: usize, e: &ExceptionResult) -> ExceptionView {
+    let (accounts, accounts_more) = ctx.accounts(&e.accounts, EXCEPTED);
     ExceptionView {
-        anchor: anchor("exc", &[&(index + 1).to_string()]),
+        anchor: exception_anchor(index),
         number: index + 1,
         check: ctx.check(&e.check),
-        accounts: e.accounts.iter().map(|id| ctx.account(id)).collect(),
+        accounts,
+        accounts_more,
         regions: e.regions.iter().map(ToString::to_string).collect(),
         resource: e.resource.clone(),
         owner: e.owner.clone(),
@@ -411,7 +398,7 @@ fn exception(ctx: &Context<'_>, index: usize, e: &ExceptionResult) -> ExceptionV
         ticket: e.ticket.clone(),
         created: e.created.clone(),
         expires: e.expires.clone(),
-        days_left: end_of_day(&e.expires).map(|end| end.since(ctx.results.run.as_of).div_euclid(86_400)),
+        days_left: end_of_day(&e.expires).map(|end| end.since(ctx.summary.run.as_of).div_euclid(86_400)),
         expired: e.expired,
         matches: e.matches,
         compensating_control: e.compensating_control.clone(),

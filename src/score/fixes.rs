@@ -1,25 +1,19 @@
-//! What to do about it: the cheapest fixes that turn a question to yes, permissions that settle what is unknown,
-//! and the fixes that raise the score of the organization most.
+//! What to do about it, seen from one account: the cheapest fixes that turn a question to yes, permissions that settle
+//! what is unknown, and what fixes change. What that means for the organization is `organization`'s.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rayon::prelude::*;
-
-use crate::finding::{Dimension, Source, Status, Truth};
+use crate::finding::{Dimension, Source};
 use crate::inventory::operations;
 use crate::model::ids::AccountId;
 use crate::model::observed::{Unknown, Why};
-use crate::model::severity::Severity;
-use crate::model::time::Timestamp;
-use crate::results::{CheckInfo, FixRef, FixSuggestion, PermissionNeed, Verdict};
+use crate::results::{FixRef, PermissionNeed, Verdict};
 
-use super::combine::{self, Grade, Measure, Weighed};
-use super::measure::{Backing, Carried, Index, Ruleset};
+use super::Scoring;
+use super::combine::{Grade, Mean, Measure};
+use super::measure::{Backing, Carried, Index};
 use super::question::{self, Answer, Prepared, PreparedSubject, Sources};
-use super::scenarios::{Question, Scenario};
-
-/// Suggestions listed; the rest gains less.
-pub const MAX_SUGGESTIONS: usize = 200;
+use super::scenarios::Question;
 
 /// Times each subject's choice is looked at again after the others have chosen.
 const ROUNDS: usize = 3;
@@ -76,18 +70,9 @@ pub(super) fn cheapest(question: &Question, account: &Prepared, measured: &[Sour
             break;
         }
     }
-    let fixes: BTreeSet<FixRef> = chosen.iter().flat_map(|way| &way.fixes).map(|at| fix_ref(*at, index)).collect();
-    fixes.into_iter().collect()
-}
-
-fn fix_ref(at: u32, index: &Index) -> FixRef {
-    let finding = &index.findings[at as usize];
-    FixRef {
-        check: finding.check.clone(),
-        account: finding.account.clone(),
-        resource: finding.resource.clone(),
-        finding: finding.id.clone(),
-    }
+    let fixes: BTreeSet<&FixRef> =
+        chosen.iter().flat_map(|way| &way.fixes).filter_map(|at| index.entry(*at).fix.as_deref()).collect();
+    fixes.into_iter().cloned().collect()
 }
 
 fn cheapest_way(
@@ -134,7 +119,7 @@ fn add_parts(way: &mut Way, parts: &[Vec<Backing>], index: &Index, made: &impl F
 fn through(backing: &Backing, index: &Index) -> Way {
     let mut way = Way { unknown: usize::from(!backing.certain), ..Way::default() };
     for (at, certain) in &backing.findings {
-        let summary = &index.summaries[*at as usize];
+        let summary = &index.entry(*at).summary;
         // How well evidence is protected decides tiers, not the answer.
         if summary.dimension == Dimension::Integrity {
             continue;
@@ -167,11 +152,7 @@ pub(super) fn permissions(
         for source in used {
             let Some(Carried::Parts(parts)) = &prepared.carried[*source as usize] else { continue };
             for (at, _) in parts.iter().flatten().flat_map(|backing| &backing.findings) {
-                let finding = &index.findings[*at as usize];
-                let criteria = finding.criteria.iter().filter(|criterion| criterion.required != Truth::False);
-                for unknown in criteria.flat_map(|criterion| &criterion.unknown) {
-                    needs.extend(need(unknown, &finding.account));
-                }
+                needs.extend(index.entry(*at).needs.iter().cloned());
             }
         }
     }
@@ -214,134 +195,68 @@ pub(super) fn need(unknown: &Unknown, account: &AccountId) -> Option<PermissionN
 /// The permission an account that was not entered lacks.
 pub(super) const ENTER: &str = "enter the account";
 
-/// An account as the mean of the organization takes it.
-pub(super) struct Scored<'a> {
-    pub(super) prepared: &'a Prepared<'a>,
-    pub(super) measured: &'a [Sources],
-    pub(super) answers: &'a [Vec<Answer>],
-    /// Its position among the items of the mean; none where its score does not follow from its questions.
-    pub(super) item: Option<usize>,
+/// What becomes of one account when the failing findings of one check in one account, waived ones left out, pass.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) check: String,
+    /// Whose findings they are; the change may be in another account.
+    pub(super) account: AccountId,
+    /// The mean of the account over its questions; none when no question weighs.
+    pub(super) mean: Option<Mean>,
+    /// Must-have questions that turn to yes, by their position among all questions of all scenarios.
+    pub(super) turned: Vec<u16>,
 }
 
-/// Everything a suggestion is worked out from.
-pub(super) struct Board<'a> {
-    pub(super) scenarios: &'a [Scenario],
-    pub(super) checks: &'a [CheckInfo],
-    pub(super) index: &'a Index<'a>,
-    pub(super) ruleset: &'a Ruleset,
-    pub(super) as_of: Timestamp,
-    pub(super) accounts: &'a [Scored<'a>],
-    /// The items of the organization's mean, 0 to 1.
-    pub(super) items: &'a [Weighed],
-}
-
-/// Failing findings of one check in one account, waived ones left out.
-struct Group<'a> {
-    check: &'a str,
-    account: &'a AccountId,
-    severity: Severity,
-    findings: u64,
-    /// Account, subject and source whose evidence they are about, sorted.
-    concerns: Vec<(usize, usize, Source)>,
-}
-
-/// What to do first: for each failing check and account, what the organization gains when it passes there.
-pub(super) fn suggestions(board: &Board) -> Vec<FixSuggestion> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut by_key: BTreeMap<(&str, &AccountId), u32> = BTreeMap::new();
-    let mut group_of: HashMap<u32, u32> = HashMap::new();
-    for (at, finding) in board.index.findings.iter().enumerate() {
-        let waived = finding.exception.as_ref().is_some_and(|exception| exception.active);
-        if finding.status != Status::Fail || waived {
-            continue;
-        }
-        let number = *by_key.entry((&finding.check, &finding.account)).or_insert_with(|| {
-            groups.push(Group {
-                check: &finding.check,
-                account: &finding.account,
-                severity: finding.severity,
-                findings: 0,
-                concerns: Vec::new(),
-            });
-            groups.len() as u32 - 1
-        });
-        groups[number as usize].findings += 1;
-        group_of.insert(at as u32, number);
-    }
-    for (a, scored) in board.accounts.iter().enumerate() {
-        for (s, subject) in scored.prepared.subjects.iter().enumerate() {
-            for source in Source::ALL {
-                let Some(Carried::Parts(parts)) = &subject.carried[source as usize] else { continue };
-                for (at, _) in parts.iter().flatten().flat_map(|backing| &backing.findings) {
-                    if let Some(number) = group_of.get(at) {
-                        let concerns = &mut groups[*number as usize].concerns;
-                        if concerns.last() != Some(&(a, s, source)) {
-                            concerns.push((a, s, source));
-                        }
-                    }
+/// What each fix that concerns the account changes in it. Only what it concerns is measured again.
+pub(super) fn changes(
+    scoring: &Scoring,
+    account: &Prepared,
+    measured: &[Sources],
+    answers: &[Vec<Answer>],
+    index: &Index,
+) -> Vec<Change> {
+    let mut numbers: BTreeMap<(&str, &AccountId), usize> = BTreeMap::new();
+    // By number, which subjects' sources the fix is about, and for each finding its number.
+    let mut concerns: Vec<Vec<(usize, Source)>> = Vec::new();
+    let mut fix_of: HashMap<u32, usize> = HashMap::new();
+    for (s, subject) in account.subjects.iter().enumerate() {
+        for source in Source::ALL {
+            let Some(Carried::Parts(parts)) = &subject.carried[source as usize] else { continue };
+            for (at, _) in parts.iter().flatten().flat_map(|backing| &backing.findings) {
+                let entry = index.entry(*at);
+                let Some(fix) = entry.fix.as_deref().filter(|_| !entry.waived) else { continue };
+                let number = *numbers.entry((&fix.check, &fix.account)).or_insert(concerns.len());
+                if number == concerns.len() {
+                    concerns.push(Vec::new());
+                }
+                fix_of.insert(*at, number);
+                if concerns[number].last() != Some(&(s, source)) {
+                    concerns[number].push((s, source));
                 }
             }
         }
     }
-
-    let titles: HashMap<&str, &str> = board.checks.iter().map(|c| (c.id.as_str(), c.title.as_str())).collect();
-    let before = combine::mean(board.items).map_or(0.0, |mean| mean.low);
-    let mut suggestions: Vec<(Severity, FixSuggestion)> = groups
-        .par_iter()
-        .enumerate()
-        .map(|(number, group)| {
-            let fixed = |at: u32| group_of.get(&at) == Some(&(number as u32));
-            let (gain, questions) = gain(board, group, before, fixed);
-            let suggestion = FixSuggestion {
-                check: group.check.to_owned(),
-                title: titles.get(group.check).map_or(group.check, |title| title).to_owned(),
-                account: group.account.clone(),
-                findings: group.findings,
-                gain,
-                questions,
-            };
-            (group.severity, suggestion)
-        })
-        .collect();
-    suggestions.sort_by(|(a_severity, a), (b_severity, b)| {
-        b.gain
-            .total_cmp(&a.gain)
-            .then(b_severity.cmp(a_severity))
-            .then_with(|| (&a.check, &a.account).cmp(&(&b.check, &b.account)))
-    });
-    suggestions.truncate(MAX_SUGGESTIONS);
-    suggestions.into_iter().map(|(_, suggestion)| suggestion).collect()
-}
-
-/// Points gained, and must-have questions turned to yes somewhere, when the findings of a group pass. Only what
-/// they concern is measured again.
-fn gain(board: &Board, group: &Group, before: f64, fixed: impl Fn(u32) -> bool) -> (f64, Vec<String>) {
-    let mut items = board.items.to_vec();
-    let mut turned: BTreeSet<&str> = BTreeSet::new();
-    for concerns in group.concerns.chunk_by(|a, b| a.0 == b.0) {
-        let Some((a, _, _)) = concerns.first() else { continue };
-        let scored = &board.accounts[*a];
-        let mut measured = scored.measured.to_vec();
-        for (_, s, source) in concerns {
-            let subject = &scored.prepared.subjects[*s];
+    let mut changes = Vec::new();
+    for ((check, of), number) in numbers {
+        let mut measured = measured.to_vec();
+        for (s, source) in &concerns[number] {
+            let fixed = |at: u32| fix_of.get(&at) == Some(&number);
             measured[*s][*source as usize] =
-                question::source(subject, *source, board.index, board.ruleset, board.as_of, &fixed);
+                question::source(&account.subjects[*s], *source, index, &scoring.ruleset, scoring.as_of, fixed);
         }
-        let answers = question::answers(board.scenarios, scored.prepared, &measured, board.ruleset);
-        for (scenario, (old, new)) in board.scenarios.iter().zip(scored.answers.iter().zip(&answers)) {
-            for (question, (old, new)) in scenario.questions.iter().zip(old.iter().zip(new)) {
-                if question.must_have && new.verdict == Verdict::Yes && old.verdict != Verdict::Yes {
-                    turned.insert(&question.id);
-                }
-            }
-        }
-        if let (Some(item), Some(mean)) = (scored.item, question::account(board.scenarios, &answers)) {
-            items[item] = mean.item();
-        }
+        let new = question::answers(scoring.scenarios, account, &measured, &scoring.ruleset);
+        let questions = scoring.scenarios.iter().flat_map(|scenario| &scenario.questions);
+        let turned = questions.zip(answers.iter().flatten().zip(new.iter().flatten())).enumerate().filter(
+            |(_, (question, (old, new)))| {
+                question.must_have && new.verdict == Verdict::Yes && old.verdict != Verdict::Yes
+            },
+        );
+        changes.push(Change {
+            check: check.to_owned(),
+            account: of.clone(),
+            turned: turned.filter_map(|(position, _)| u16::try_from(position).ok()).collect(),
+            mean: question::account(scoring.scenarios, &new),
+        });
     }
-    let after = combine::mean(&items).map_or(0.0, |mean| mean.low);
-    let gain = (after - before) * 100.0;
-    // What is left of rounding is no gain.
-    let gain = if gain < 1e-9 { 0.0 } else { gain };
-    (gain, turned.into_iter().map(str::to_owned).collect())
+    changes
 }

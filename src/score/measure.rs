@@ -3,19 +3,21 @@
 //! Everything is worked out twice, with all that is unknown at its worst and at its best. Each step is monotone in
 //! every criterion, so what is true lies between the two. How such intervals combine is `combine`'s part, what they mean for a question `question`'s.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::finding::{Dimension, Finding, Source, Status, Truth};
 use crate::model::time::Timestamp;
 use crate::relate::subject::{Alternative, Carriage};
-use crate::results::CheckInfo;
+use crate::results::{CheckInfo, FixRef, PermissionNeed};
 
 use super::combine::{self, Grade, Lacks, Measure};
+use super::fixes;
 
 /// Days back that event history reaches, and that a `retention` check requires at least.
 const INHERENT_DAYS: i64 = 90;
 
 /// Which sources and dimensions the checks of the run judge.
+#[derive(Debug)]
 pub(super) struct Ruleset {
     /// One bit a dimension, by source.
     dimensions: BTreeMap<Source, u8>,
@@ -51,6 +53,7 @@ impl Ruleset {
 }
 
 /// What a finding says, small enough to go over many times.
+#[derive(Debug)]
 pub(super) struct Summary {
     pub(super) dimension: Dimension,
     pub(super) fails: bool,
@@ -74,7 +77,7 @@ pub(super) struct Summary {
     any_unknown: bool,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     met: u32,
     unmet: u32,
@@ -172,23 +175,99 @@ impl Summary {
     }
 }
 
-/// Findings by the resource and source they are about. Those that do not apply say nothing and are not in it.
+/// What scoring needs of a finding; the rest of it may be let go.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) summary: Summary,
+    /// What to fix, where it fails.
+    pub(super) fix: Option<Box<FixRef>>,
+    pub(super) waived: bool,
+    /// Permissions that would settle what is unknown about it.
+    pub(super) needs: Vec<PermissionNeed>,
+}
+
+impl Entry {
+    fn of(finding: &Finding) -> Self {
+        let criteria = finding.criteria.iter().filter(|criterion| criterion.required != Truth::False);
+        let unknown = criteria.flat_map(|criterion| &criterion.unknown);
+        let needs: BTreeSet<PermissionNeed> =
+            unknown.filter_map(|unknown| fixes::need(unknown, &finding.account)).collect();
+        let fix = (finding.status == Status::Fail).then(|| {
+            Box::new(FixRef {
+                check: finding.check.clone(),
+                account: finding.account.clone(),
+                resource: finding.resource.clone(),
+                finding: finding.id.clone(),
+            })
+        });
+        Self {
+            summary: Summary::of(finding),
+            fix,
+            waived: finding.exception.as_ref().is_some_and(|exception| exception.active),
+            needs: needs.into_iter().collect(),
+        }
+    }
+}
+
+/// Findings by the resource and source they are about, as scores need them. Those that do not apply say nothing and are
+/// not in it.
+#[derive(Debug, Default)]
+pub struct Findings {
+    entries: Vec<Entry>,
+    by_resource: HashMap<Box<str>, Vec<(Source, u32)>>,
+}
+
+impl Findings {
+    pub fn of(findings: &[Finding]) -> Self {
+        let mut all = Self::default();
+        all.extend(findings);
+        all
+    }
+
+    pub fn extend(&mut self, findings: &[Finding]) {
+        for finding in findings.iter().filter(|finding| finding.status != Status::NotApplicable) {
+            let at = u32::try_from(self.entries.len());
+            let at = at.unwrap_or_else(|_| panic!("internal error: more than 2^32 findings"));
+            self.entries.push(Entry::of(finding));
+            match self.by_resource.get_mut(finding.resource.as_str()) {
+                Some(found) => found.push((finding.source, at)),
+                None => {
+                    self.by_resource.insert(finding.resource.as_str().into(), vec![(finding.source, at)]);
+                }
+            }
+        }
+    }
+
+    fn about<'a>(&'a self, resource: &str, source: Source) -> impl Iterator<Item = u32> + use<'a> {
+        let found = self.by_resource.get(resource).into_iter().flatten();
+        found.filter(move |(of, _)| *of == source).map(|(_, at)| *at)
+    }
+}
+
+/// The findings that one account is scored by: its own, and of other accounts' those about what they hold for it.
 pub(super) struct Index<'a> {
-    pub(super) findings: &'a [Finding],
-    pub(super) summaries: Vec<Summary>,
-    by_carrier: HashMap<(&'a str, Source), Vec<u32>>,
+    own: &'a Findings,
+    others: &'a Findings,
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn of(findings: &'a [Finding]) -> Self {
-        let mut by_carrier: HashMap<(&str, Source), Vec<u32>> = HashMap::new();
-        for (at, finding) in findings.iter().enumerate() {
-            if finding.status != Status::NotApplicable {
-                let at = u32::try_from(at).unwrap_or_else(|_| panic!("internal error: more than 2^32 findings"));
-                by_carrier.entry((finding.resource.as_str(), finding.source)).or_default().push(at);
-            }
+    pub(super) fn of(own: &'a Findings, others: &'a Findings) -> Self {
+        Self { own, others }
+    }
+
+    pub(super) fn entry(&self, at: u32) -> &'a Entry {
+        let at = at as usize;
+        self.own.entries.get(at).unwrap_or_else(|| &self.others.entries[at - self.own.entries.len()])
+    }
+
+    /// Findings about a resource; those of others only where the account has none itself.
+    fn about(&self, resource: &str, source: Source) -> Vec<u32> {
+        let own: Vec<u32> = self.own.about(resource, source).collect();
+        if !own.is_empty() {
+            return own;
         }
-        Self { findings, summaries: findings.iter().map(Summary::of).collect(), by_carrier }
+        let before = self.own.entries.len() as u32;
+        self.others.about(resource, source).map(|at| before + at).collect()
     }
 }
 
@@ -244,9 +323,8 @@ impl Backing {
         let mut judged = 0;
         for carrier in &alternative.carriers {
             judged |= ruleset.mask(carrier.judged_as);
-            if let Some(found) = index.by_carrier.get(&(carrier.resource.as_str(), carrier.judged_as)) {
-                findings.extend(found.iter().map(|at| (*at, carrier.certain)));
-            }
+            let found = index.about(carrier.resource.as_str(), carrier.judged_as);
+            findings.extend(found.into_iter().map(|at| (at, carrier.certain)));
         }
         Self {
             findings,
@@ -358,7 +436,7 @@ impl Gathered {
             sealed: (true, true),
         };
         for (at, certain) in &backing.findings {
-            let summary = &index.summaries[*at as usize];
+            let summary = &index.entry(*at).summary;
             if fixed(*at) {
                 gathered.add(&summary.passed(), *certain);
             } else {

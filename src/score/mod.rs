@@ -8,6 +8,7 @@ pub mod scenarios;
 mod combine;
 mod fixes;
 mod measure;
+mod organization;
 mod question;
 mod tier;
 
@@ -31,7 +32,8 @@ use measure::{Index, Measured, Ruleset};
 use question::{Answer, Prepared, Sources};
 use scenarios::Scenario;
 
-pub use fixes::MAX_SUGGESTIONS;
+pub use measure::Findings;
+pub use organization::{Failing, MAX_SUGGESTIONS, Organization, Stake};
 
 /// What one account brings to the score; the rest of its graph is not needed any more by then.
 #[derive(Clone, Copy, Debug)]
@@ -88,71 +90,110 @@ pub struct AccountScore {
     pub tiers: BTreeMap<String, TierInterval>,
 }
 
-/// Scores the organization.
+/// What every account is scored by.
+#[derive(Debug)]
+pub struct Scoring<'a> {
+    checks: &'a [CheckInfo],
+    scenarios: &'a [Scenario],
+    requirements: &'a Requirements,
+    /// Accounts left out by the configuration, and why.
+    excluded: &'a BTreeMap<AccountId, String>,
+    as_of: Timestamp,
+    ruleset: Ruleset,
+}
+
+/// What came of one account.
+#[derive(Debug)]
+pub struct Answered {
+    pub score: AccountScore,
+    /// In the order of the scenarios.
+    pub questions: Vec<QuestionResult>,
+    pub sources: Vec<SourceResult>,
+    pub stake: Stake,
+}
+
+impl<'a> Scoring<'a> {
+    /// `checks` are those that were run: what they are not about is not judged.
+    pub fn new(
+        checks: &'a [CheckInfo],
+        scenarios: &'a [Scenario],
+        requirements: &'a Requirements,
+        excluded: &'a BTreeMap<AccountId, String>,
+        as_of: Timestamp,
+    ) -> Self {
+        Self { checks, scenarios, requirements, excluded, as_of, ruleset: Ruleset::of(checks) }
+    }
+
+    /// Whether an account counts in the score: it may run AI, and the configuration does not leave it out.
+    pub fn counts(&self, account: &AccountId, has_ai: &Told<bool>) -> bool {
+        *has_ai != Ok(false) && !self.excluded.contains_key(account)
+    }
+
+    /// Scores an account that counts by its own findings and by those of others about what they hold for it.
+    pub fn account(&self, account: &AccountInput<'_>, own: &Findings, others: &Findings) -> Answered {
+        let index = Index::of(own, others);
+        let assessed = assess(account, self, &index);
+        Answered {
+            score: assessed.score(self),
+            questions: assessed.questions(self, &index),
+            sources: assessed.sources(self.scenarios),
+            stake: Stake {
+                changes: fixes::changes(self, &assessed.prepared, &assessed.measured, &assessed.answers, &index),
+                mean: assessed.mean,
+            },
+        }
+    }
+
+    /// Scores an account that should have been entered and was not; none for one that the configuration leaves out.
+    pub fn unentered(&self, account: &AccountId, unknown: &Unknown) -> Option<(AccountScore, Vec<QuestionResult>)> {
+        let score = || unknown_score(self.scenarios, "the account was not entered");
+        let left_out = self.excluded.contains_key(account);
+        (!left_out).then(|| (score(), unentered_questions(account, unknown, self.scenarios)))
+    }
+}
+
+/// Scores an organization whose accounts and findings are all at hand.
 pub fn score(input: Input) -> Scored {
-    let index = Index::of(input.findings);
-    let ruleset = Ruleset::of(input.checks);
+    let scoring = Scoring::new(input.checks, input.scenarios, input.requirements, input.excluded, input.as_of);
+    let (findings, others) = (Findings::of(input.findings), Findings::default());
     let mut accounts: Vec<&AccountInput> = input.accounts.iter().collect();
     accounts.sort_by_key(|account| account.account);
-    let counted: Vec<&AccountInput> = accounts
-        .iter()
-        .copied()
-        .filter(|account| *account.has_ai != Ok(false) && !input.excluded.contains_key(account.account))
-        .collect();
-    let entered: BTreeSet<&AccountId> = accounts.iter().map(|account| account.account).collect();
-    let unentered: BTreeMap<&AccountId, &Unknown> = input
-        .unentered
-        .iter()
-        .filter(|(account, _)| !entered.contains(account) && !input.excluded.contains_key(account))
-        .map(|(account, unknown)| (account, unknown))
-        .collect();
-
-    let assessed: Vec<Assessed> = counted.par_iter().map(|account| assess(account, &input, &index, &ruleset)).collect();
-    let means = means(&assessed, &unentered);
-    let rank: Vec<fixes::Scored> = assessed
-        .iter()
-        .zip(&means.of_assessed)
-        .map(|(assessed, item)| fixes::Scored {
-            prepared: &assessed.prepared,
-            measured: &assessed.measured,
-            answers: &assessed.answers,
-            item: item.filter(|_| assessed.prepared.input.has_ai.is_ok()),
+    let answered: Vec<Option<Answered>> = accounts
+        .par_iter()
+        .map(|account| {
+            let counts = scoring.counts(account.account, account.has_ai);
+            counts.then(|| scoring.account(account, &findings, &others))
         })
         .collect();
-    let fixes = fixes::suggestions(&fixes::Board {
-        scenarios: input.scenarios,
-        checks: input.checks,
-        index: &index,
-        ruleset: &ruleset,
-        as_of: input.as_of,
-        accounts: &rank,
-        items: &means.items,
-    });
 
-    let mut scores: BTreeMap<AccountId, AccountScore> = BTreeMap::new();
-    for account in entered.iter().chain(&input.excluded.keys().collect::<BTreeSet<_>>()) {
-        let none = AccountScore { scored: false, score: None, tiers: BTreeMap::new() };
-        scores.insert((*account).clone(), none);
+    let mut organization = Organization::new(&scoring);
+    organization.fail(&Failing::of(input.findings));
+    let none = || AccountScore { scored: false, score: None, tiers: BTreeMap::new() };
+    let mut scores: BTreeMap<AccountId, AccountScore> =
+        input.excluded.keys().map(|account| (account.clone(), none())).collect();
+    let (mut questions, mut sources) = (BTreeMap::new(), Vec::new());
+    for (account, answered) in accounts.iter().zip(answered) {
+        let id = account.account;
+        let Some(Answered { score, questions: asked, sources: cells, stake }) = answered else {
+            organization.add(id, account.has_ai, None);
+            scores.insert(id.clone(), none());
+            continue;
+        };
+        organization.add(id, account.has_ai, Some((&score, stake)));
+        scores.insert(id.clone(), score);
+        questions.insert(id, asked);
+        sources.extend(cells);
     }
-    for assessed in &assessed {
-        scores.insert(assessed.prepared.input.account.clone(), assessed.score(&input));
+    let entered: BTreeSet<&AccountId> = accounts.iter().map(|account| account.account).collect();
+    for (account, unknown) in input.unentered.iter().filter(|(account, _)| !entered.contains(account)) {
+        if let Some((score, asked)) = scoring.unentered(account, unknown) {
+            organization.add_unentered(&score);
+            scores.insert(account.clone(), score);
+            questions.insert(account, asked);
+        }
     }
-    for account in unentered.keys() {
-        scores.insert((*account).clone(), unknown_score(input.scenarios, "the account was not entered"));
-    }
-
-    let mut questions: Vec<Vec<QuestionResult>> =
-        assessed.par_iter().map(|assessed| assessed.questions(&input, &index, &ruleset)).collect();
-    questions.extend(unentered.iter().map(|(account, unknown)| unentered_questions(account, unknown, &input)));
-    questions.sort_by(|a, b| a.first().map(|q| &q.account).cmp(&b.first().map(|q| &q.account)));
-
-    Scored {
-        organization: organization(&input, &assessed, &means, &scores),
-        accounts: scores,
-        questions: questions.into_iter().flatten().collect(),
-        sources: assessed.iter().flat_map(|assessed| assessed.sources(input.scenarios)).collect(),
-        fixes,
-    }
+    let (organization, fixes) = organization.finish();
+    Scored { organization, accounts: scores, questions: questions.into_values().flatten().collect(), sources, fixes }
 }
 
 /// An account that counts, worked out.
@@ -164,17 +205,18 @@ struct Assessed<'a> {
     mean: Option<Mean>,
 }
 
-fn assess<'a>(account: &'a AccountInput<'a>, input: &Input, index: &Index, ruleset: &Ruleset) -> Assessed<'a> {
+fn assess<'a>(account: &'a AccountInput<'a>, scoring: &Scoring, index: &Index) -> Assessed<'a> {
+    let ruleset = &scoring.ruleset;
     let prepared = Prepared::of(account, index, ruleset);
     let measured: Vec<Sources> =
-        prepared.subjects.iter().map(|subject| question::sources(subject, index, ruleset, input.as_of)).collect();
-    let answers = question::answers(input.scenarios, &prepared, &measured, ruleset);
-    let mean = question::account(input.scenarios, &answers);
+        prepared.subjects.iter().map(|subject| question::sources(subject, index, ruleset, scoring.as_of)).collect();
+    let answers = question::answers(scoring.scenarios, &prepared, &measured, ruleset);
+    let mean = question::account(scoring.scenarios, &answers);
     Assessed { prepared, measured, answers, mean }
 }
 
 impl Assessed<'_> {
-    fn score(&self, input: &Input) -> AccountScore {
+    fn score(&self, input: &Scoring) -> AccountScore {
         if self.prepared.input.has_ai.is_err() {
             return unknown_score(input.scenarios, "it is not known whether the account runs AI");
         }
@@ -185,7 +227,8 @@ impl Assessed<'_> {
         AccountScore { scored: true, score: self.mean.as_ref().map(percent), tiers: tiers.collect() }
     }
 
-    fn questions(&self, input: &Input, index: &Index, ruleset: &Ruleset) -> Vec<QuestionResult> {
+    fn questions(&self, input: &Scoring, index: &Index) -> Vec<QuestionResult> {
+        let ruleset = &input.ruleset;
         let mut results = Vec::new();
         for (scenario, answers) in input.scenarios.iter().zip(&self.answers) {
             for (question, answer) in scenario.questions.iter().zip(answers) {
@@ -267,37 +310,6 @@ impl Assessed<'_> {
     }
 }
 
-/// The items of the organization's mean, in the order of accounts, those not entered last.
-struct Means {
-    items: Vec<Weighed>,
-    /// How many of the items are of accounts that were entered.
-    entered: usize,
-    /// For each assessed account its item, if a question of it weighs.
-    of_assessed: Vec<Option<usize>>,
-}
-
-/// Nothing is known of it: anything between nothing and all.
-const ANYTHING: Weighed = Weighed { weight: 1.0, low: 0.0, high: 1.0, expected: None, sure: true };
-
-fn means(assessed: &[Assessed], unentered: &BTreeMap<&AccountId, &Unknown>) -> Means {
-    let mut items = Vec::new();
-    let mut of_assessed = Vec::new();
-    for account in assessed {
-        let item = match (account.prepared.input.has_ai, &account.mean) {
-            (Err(_), _) => Some(ANYTHING),
-            (Ok(_), None) => None,
-            (Ok(_), Some(mean)) => {
-                Some(Weighed { weight: 1.0, low: mean.low, high: mean.high, expected: mean.expected, sure: mean.sure })
-            }
-        };
-        of_assessed.push(item.map(|_| items.len()));
-        items.extend(item);
-    }
-    let entered = items.len();
-    items.extend(unentered.iter().map(|_| ANYTHING));
-    Means { items, entered, of_assessed }
-}
-
 fn percent(mean: &Mean) -> ScoreInterval {
     ScoreInterval { low: mean.low * 100.0, expected: mean.expected.map(|e| e * 100.0), high: mean.high * 100.0 }
 }
@@ -311,14 +323,14 @@ fn unknown_score(scenarios: &[Scenario], why: &str) -> AccountScore {
     }
 }
 
-fn unentered_questions(account: &AccountId, unknown: &Unknown, input: &Input) -> Vec<QuestionResult> {
+fn unentered_questions(account: &AccountId, unknown: &Unknown, scenarios: &[Scenario]) -> Vec<QuestionResult> {
     let mut why = unknown.clone();
     why.account = Some(account.clone());
     // Whatever kept us out, being let in settles it; a policy above the account is worth naming.
     let note = fixes::need(&why, account).and_then(|need| need.note);
     let permission = PermissionNeed { action: fixes::ENTER.to_owned(), account: account.clone(), note };
     let mut results = Vec::new();
-    for scenario in input.scenarios {
+    for scenario in scenarios {
         results.extend(scenario.questions.iter().map(|question| QuestionResult {
             id: question.id.clone(),
             scenario: scenario.id.clone(),
@@ -336,48 +348,4 @@ fn unentered_questions(account: &AccountId, unknown: &Unknown, input: &Input) ->
         }));
     }
     results
-}
-
-fn organization(
-    input: &Input,
-    assessed: &[Assessed],
-    means: &Means,
-    scores: &BTreeMap<AccountId, AccountScore>,
-) -> OrganizationScore {
-    // With nothing to take a mean of, nothing is known; `nothing_to_assess` says when that is good news.
-    let mean = combine::mean(&means.items);
-    let score = mean.as_ref().map_or(ScoreInterval { low: 0.0, expected: None, high: 100.0 }, percent);
-    let without_unentered = combine::mean(&means.items[..means.entered]).as_ref().map(percent);
-
-    // An account of which nothing is known is not known to be the lowest.
-    let known: Vec<(&AccountId, ScoreInterval)> = assessed
-        .iter()
-        .filter(|assessed| assessed.prepared.input.has_ai.is_ok())
-        .filter_map(|assessed| Some((assessed.prepared.input.account, percent(assessed.mean.as_ref()?))))
-        .collect();
-    let lowest = known
-        .iter()
-        .min_by(|(a, x), (b, y)| x.low.total_cmp(&y.low).then(x.high.total_cmp(&y.high)).then_with(|| a.cmp(b)));
-    let highs = || known.iter().map(|(_, score)| score.high);
-    let spread = match (highs().reduce(f64::max), highs().reduce(f64::min)) {
-        (Some(highest), Some(lowest)) => highest - lowest,
-        _ => 0.0,
-    };
-
-    let tiers = || scores.values().filter(|account| account.scored).flat_map(|account| account.tiers.values());
-    let nobody = !input.accounts.is_empty()
-        && input.accounts.iter().all(|account| *account.has_ai == Ok(false))
-        && means.items.is_empty();
-    OrganizationScore {
-        low: score.low,
-        expected: score.expected,
-        high: score.high,
-        tier_low: tiers().map(|tier| tier.low).min().unwrap_or(Tier::R0),
-        tier_high: tiers().map(|tier| tier.high).min().unwrap_or(Tier::R3),
-        lowest_account: lowest.map(|(account, _)| (*account).clone()),
-        spread,
-        without_unentered,
-        accounts: means.items.len() as u64,
-        nothing_to_assess: nobody,
-    }
 }

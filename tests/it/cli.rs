@@ -49,6 +49,7 @@ fn run_folder() -> tempfile::TempDir {
         operations: Vec::new(),
         ai_lookback_days: 365,
         max_described_jobs: 500,
+        shard: None,
     };
     let as_of = Timestamp::parse("2026-11-23T00:00:00Z").unwrap();
     let organization = Organization {

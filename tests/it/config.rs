@@ -63,6 +63,7 @@ external_id: 'locard-7'
 source_identity: locard
 regions: [eu-west-1, us-gov-west-1]
 skip_regions: [us-east-1]
+timeouts: {read: 0.5, attempts: 2}
 exclude_accounts: [{account: '012345678901', reason: sandbox}]
 requirements: {retention_days: 90, delivery_hours: 48}
 exceptions:
@@ -81,6 +82,8 @@ gate: {min_score: 70, fail_on: critical, unknown: ignore, min_coverage: 0.95, al
     assert_eq!(config.role, "audit/LocardAudit");
     assert_eq!(config.exclude_accounts.keys().next().map(|id| id.as_str()), Some("012345678901"));
     assert_eq!((config.requirements.retention_days, config.requirements.lock_days), (90, 365));
+    let timeouts = config.timeouts;
+    assert_eq!((timeouts.read.as_millis(), timeouts.attempt.as_secs(), timeouts.attempts), (500, 20, 2));
     let exception = &config.exceptions[0];
     assert_eq!(exception.expires.to_string(), "2026-01-03T00:00:00Z", "it holds on the whole day it expires");
     assert_eq!(exception.approver, None);
@@ -106,7 +109,16 @@ fn what_is_not_a_configuration_is_refused_where_it_breaks() {
         ("external_id: 0123\n", "1:14 `external_id` is a number; it must be text | quote it: \"0123\""),
         ("regions: eu-west-1\n", "1:10 `regions` is text; it must be a list | write [eu-west-1]"),
         ("exclude_accounts: [{account: 111122223333, reason: x}]\n", "1:30 `account`: `111122223333` is not quoted"),
+        ("max_rate: 120%\n", "1:11 `max_rate`: `120%` is not a share"),
+        ("max_rate: half\n", "1:11 `max_rate`: `half` is not a share"),
         ("gate: {min_score: .nan}\n", "1:19 this is not a finite number"),
+        (
+            "timeouts: {read: 30}\n",
+            "1:18 `read` is 30 s, longer than `attempt` with 20 s | lower `read` or raise `attempt`",
+        ),
+        ("timeouts: {operation: 10}\n", "1:23 `attempt` is 20 s, longer than `operation` with 10 s"),
+        ("timeouts: {attempts: 0}\n", "1:22 `attempts` is 0; it must be between 1 and 20"),
+        ("attempts: 3\n", "1:1 the configuration has no key `attempts` | it belongs under `timeouts`"),
         ("regions: [eu-west-1]\nskip_regions: [eu-west-1]\n", "2:16 `eu-west-1` is in `regions` and in `skip_regions`"),
     ];
     for (text, expected) in cases {

@@ -25,7 +25,7 @@ use locard::model::ids::{AccountId, Partition, Region};
 use locard::model::observed::{Observed, Unknown, Why};
 use locard::model::time::{Moment, Timestamp};
 use locard::relate::graph;
-use locard::relate::index::Index;
+use locard::relate::shared::Shared;
 use locard::relate::subject::AccountGraph;
 use rayon::prelude::*;
 
@@ -519,13 +519,11 @@ impl Estate {
     }
 
     pub(crate) fn graphs(&self) -> Vec<AccountGraph> {
-        let facts = |(account, lines): (&AccountId, &Vec<Line>)| AccountFacts {
-            account: account.clone(),
-            lines: lines.clone(),
-        };
-        let all = self.accounts.iter().map(|pair| Ok::<_, Infallible>(facts(pair)));
-        let Ok(index) = Index::build(&self.organization(), Partition::from("aws"), now(), all);
-        self.accounts.iter().map(|pair| graph::account(&index, &facts(pair))).collect()
+        let accounts: Vec<AccountId> = self.accounts.keys().cloned().collect();
+        let facts = |id: &AccountId| AccountFacts { account: id.clone(), lines: self.accounts[id].clone() };
+        let load = |id: &AccountId| Ok::<_, Infallible>(facts(id));
+        let Ok(shared) = Shared::build(&self.organization(), Partition::from("aws"), now(), &accounts, load);
+        accounts.iter().map(|id| graph::account(&shared, &facts(id))).collect()
     }
 
     pub(crate) fn findings(&self) -> Vec<Finding> {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use locard::config::{Gate, UnknownPolicy};
 use locard::finding::{CriterionResult, Dimension, ExceptionRef, Finding, Points, Source, Status, Truth};
-use locard::gate::{coverage, judge};
+use locard::gate::{self, Tally, coverage};
 use locard::model::severity::Severity;
 use locard::model::time::Timestamp;
 use locard::results::{
-    AccountResult, AccountStatus, ConfigView, Coverage, ExceptionResult, GateVerdict, OrganizationScore, Results, Run,
-    Tier,
+    AccountResult, AccountStatus, ConfigView, Coverage, ExceptionResult, GateResult, GateVerdict, OrganizationScore,
+    Results, Run, Tier,
 };
 
 use GateVerdict::{Failed, Passed, Undecided};
@@ -81,6 +81,10 @@ fn results(low: f64, high: f64) -> Results {
         fixes: Vec::new(),
         gate: None,
     }
+}
+
+fn judge(results: &Results, gate: &Gate) -> GateResult {
+    gate::judge(&Tally::of(results.clone()), gate)
 }
 
 /// A finding with a criterion for each letter: `t`, `f` and `?` required, `T` and `U` not.

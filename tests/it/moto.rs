@@ -2,6 +2,7 @@
 //!
 //! The organization is the one of `tests/moto/seed_org.py`; every expectation below is a promise it was built to try.
 
+mod bridge;
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,8 @@ use locard::model::observed::Why;
 use locard::model::severity::Severity;
 use locard::results::{AccountResult, AccountStatus, Results, Verdict};
 
-use harness::{Accounts, Audit, Iam, Moto, RecordedCall, fresh, locard_offline, results, role_actions};
+use crate::binary::{fresh, results};
+use harness::{Accounts, Audit, Iam, Moto, RecordedCall, locard_offline, role_actions};
 
 /// Regions the seed puts anything into.
 const SEEDED_REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-northeast-1"];

@@ -30,6 +30,7 @@ fn plan() -> Plan {
         operations: vec!["kms:DescribeKey".to_owned()],
         ai_lookback_days: 365,
         max_described_jobs: 500,
+        shard: None,
     }
 }
 

@@ -20,8 +20,8 @@ use super::{PAGE, placement};
 
 pub(super) async fn collect(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListEndpoints", ALL, |token| async move {
-        let request = client.list_endpoints().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("sagemaker:ListEndpoints", request).await?;
+        let request = client.list_endpoints().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListEndpoints", || request.clone().send()).await?;
         Ok(Page { items: value.endpoints, next: value.next_token, read })
     })
     .await
@@ -36,8 +36,8 @@ pub(super) async fn collect(scope: &Scope, client: &Client) -> Vec<Line> {
 /// The live endpoint first; its configuration may be unknown while the live state is known.
 async fn describe(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeEndpoint";
-    let request = client.describe_endpoint().endpoint_name(found.id).send();
-    let Answer { value: live, read } = scope.ask(call, request).await?;
+    let request = client.describe_endpoint().endpoint_name(found.id);
+    let Answer { value: live, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(capture) = &live.data_capture_config {
@@ -68,8 +68,8 @@ async fn describe(scope: &Scope, client: &Client, found: Found) -> Told<Describe
 }
 
 async fn configuration(scope: &Scope, client: &Client, name: String) -> Told<Answer<DescribeEndpointConfigOutput>> {
-    let request = client.describe_endpoint_config().endpoint_config_name(name).send();
-    scope.ask("sagemaker:DescribeEndpointConfig", request).await
+    let request = client.describe_endpoint_config().endpoint_config_name(name);
+    scope.ask("sagemaker:DescribeEndpointConfig", || request.clone().send()).await
 }
 
 /// Every member is required here: one that is missing leaves the state of capture unknown, never off.

@@ -25,9 +25,8 @@ pub(super) async fn training(scope: &Scope, client: &Client) -> Vec<Line> {
             .sort_by(SortBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("sagemaker:ListTrainingJobs", request).await?;
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListTrainingJobs", || request.clone().send()).await?;
         Ok(Page { items: value.training_job_summaries, next: value.next_token, read })
     })
     .await
@@ -41,8 +40,8 @@ pub(super) async fn training(scope: &Scope, client: &Client) -> Vec<Line> {
 
 async fn describe_training(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeTrainingJob";
-    let request = client.describe_training_job().training_job_name(found.id).send();
-    let Answer { value: job, read } = scope.ask(call, request).await?;
+    let request = client.describe_training_job().training_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     channel_uses(&mut uses, "", job.input_data_config());
@@ -79,9 +78,8 @@ pub(super) async fn processing(scope: &Scope, client: &Client) -> Vec<Line> {
             .sort_by(SortBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("sagemaker:ListProcessingJobs", request).await?;
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListProcessingJobs", || request.clone().send()).await?;
         Ok(Page { items: value.processing_job_summaries, next: value.next_token, read })
     })
     .await
@@ -95,8 +93,8 @@ pub(super) async fn processing(scope: &Scope, client: &Client) -> Vec<Line> {
 
 async fn describe_processing(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeProcessingJob";
-    let request = client.describe_processing_job().processing_job_name(found.id).send();
-    let Answer { value: job, read } = scope.ask(call, request).await?;
+    let request = client.describe_processing_job().processing_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     for (i, input) in job.processing_inputs().iter().enumerate() {
@@ -138,9 +136,8 @@ pub(super) async fn transform(scope: &Scope, client: &Client) -> Vec<Line> {
             .sort_by(SortBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("sagemaker:ListTransformJobs", request).await?;
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListTransformJobs", || request.clone().send()).await?;
         Ok(Page { items: value.transform_job_summaries, next: value.next_token, read })
     })
     .await
@@ -154,8 +151,8 @@ pub(super) async fn transform(scope: &Scope, client: &Client) -> Vec<Line> {
 
 async fn describe_transform(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeTransformJob";
-    let request = client.describe_transform_job().transform_job_name(found.id).send();
-    let Answer { value: job, read } = scope.ask(call, request).await?;
+    let request = client.describe_transform_job().transform_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     let input = job
@@ -186,9 +183,9 @@ pub(super) async fn tuning(scope: &Scope, client: &Client) -> Vec<Line> {
             .sort_by(HyperParameterTuningJobSortByOptions::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("sagemaker:ListHyperParameterTuningJobs", request).await?;
+            .set_next_token(token);
+        let Answer { value, read } =
+            scope.ask("sagemaker:ListHyperParameterTuningJobs", || request.clone().send()).await?;
         Ok(Page { items: value.hyper_parameter_tuning_job_summaries, next: value.next_token, read })
     })
     .await
@@ -203,8 +200,8 @@ pub(super) async fn tuning(scope: &Scope, client: &Client) -> Vec<Line> {
 
 async fn describe_tuning(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeHyperParameterTuningJob";
-    let request = client.describe_hyper_parameter_tuning_job().hyper_parameter_tuning_job_name(found.id).send();
-    let Answer { value: job, read } = scope.ask(call, request).await?;
+    let request = client.describe_hyper_parameter_tuning_job().hyper_parameter_tuning_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
     let one = job.training_job_definition.iter().map(|definition| ("TrainingJobDefinition.".to_owned(), definition));
     let many = job.training_job_definitions().iter().enumerate();
     let many = many.map(|(i, definition)| (format!("TrainingJobDefinitions[{i}]."), definition));
@@ -254,9 +251,8 @@ pub(super) async fn automl(scope: &Scope, client: &Client) -> Vec<Line> {
             .sort_by(AutoMlSortBy::CreationTime)
             .sort_order(AutoMlSortOrder::Descending)
             .max_results(PAGE)
-            .set_next_token(token)
-            .send();
-        let Answer { value, read } = scope.ask("sagemaker:ListAutoMLJobs", request).await?;
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListAutoMLJobs", || request.clone().send()).await?;
         Ok(Page { items: value.auto_ml_job_summaries, next: value.next_token, read })
     })
     .await
@@ -271,8 +267,8 @@ pub(super) async fn automl(scope: &Scope, client: &Client) -> Vec<Line> {
 /// The second version of the call describes jobs of the first as well.
 async fn describe_automl(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeAutoMLJobV2";
-    let request = client.describe_auto_ml_job_v2().auto_ml_job_name(found.id).send();
-    let Answer { value: job, read } = scope.ask(call, request).await?;
+    let request = client.describe_auto_ml_job_v2().auto_ml_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     for (i, channel) in job.auto_ml_job_input_data_config().iter().enumerate() {

@@ -14,8 +14,8 @@ use super::{PAGE, placement};
 
 pub(super) async fn collect(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListModels", ALL, |token| async move {
-        let request = client.list_models().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("sagemaker:ListModels", request).await?;
+        let request = client.list_models().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListModels", || request.clone().send()).await?;
         Ok(Page { items: value.models, next: value.next_token, read })
     })
     .await
@@ -25,7 +25,8 @@ pub(super) async fn collect(scope: &Scope, client: &Client) -> Vec<Line> {
 
 async fn describe(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeModel";
-    let Answer { value: model, read } = scope.ask(call, client.describe_model().model_name(found.id).send()).await?;
+    let request = client.describe_model().model_name(found.id);
+    let Answer { value: model, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     if let Some(container) = &model.primary_container {
         container_uses(&mut uses, "PrimaryContainer", container);

@@ -14,8 +14,8 @@ use super::PAGE;
 
 pub(super) async fn notebooks(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListNotebookInstances", ALL, |token| async move {
-        let request = client.list_notebook_instances().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("sagemaker:ListNotebookInstances", request).await?;
+        let request = client.list_notebook_instances().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListNotebookInstances", || request.clone().send()).await?;
         Ok(Page { items: value.notebook_instances, next: value.next_token, read })
     })
     .await
@@ -28,8 +28,9 @@ pub(super) async fn notebooks(scope: &Scope, client: &Client) -> Vec<Line> {
 }
 
 async fn describe_notebook(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
-    let request = client.describe_notebook_instance().notebook_instance_name(found.id).send();
-    let Answer { value: notebook, read } = scope.ask("sagemaker:DescribeNotebookInstance", request).await?;
+    let request = client.describe_notebook_instance().notebook_instance_name(found.id);
+    let Answer { value: notebook, read } =
+        scope.ask("sagemaker:DescribeNotebookInstance", || request.clone().send()).await?;
     let placement = text(notebook.subnet_id).map_or(Placement::AwsVpc, |subnet| Placement::Subnets(vec![subnet]));
     let mut keys = Keys::default();
     keys.add(notebook.kms_key_id.as_ref());
@@ -38,8 +39,8 @@ async fn describe_notebook(scope: &Scope, client: &Client, found: Found) -> Told
 
 pub(super) async fn domains(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListDomains", ALL, |token| async move {
-        let request = client.list_domains().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("sagemaker:ListDomains", request).await?;
+        let request = client.list_domains().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListDomains", || request.clone().send()).await?;
         Ok(Page { items: value.domains, next: value.next_token, read })
     })
     .await
@@ -56,7 +57,8 @@ pub(super) async fn domains(scope: &Scope, client: &Client) -> Vec<Line> {
 /// Only the traffic of a `VpcOnly` domain passes customer subnets; else they carry nothing but its file system.
 async fn describe_domain(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeDomain";
-    let Answer { value: domain, read } = scope.ask(call, client.describe_domain().domain_id(found.id).send()).await?;
+    let request = client.describe_domain().domain_id(found.id);
+    let Answer { value: domain, read } = scope.ask(call, || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(settings) = &domain.default_user_settings {
@@ -106,8 +108,8 @@ fn file_system_uses(uses: &mut Uses, path: &str, configs: &[CustomFileSystemConf
 
 pub(super) async fn feature_groups(scope: &Scope, client: &Client) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListFeatureGroups", ALL, |token| async move {
-        let request = client.list_feature_groups().max_results(PAGE).set_next_token(token).send();
-        let Answer { value, read } = scope.ask("sagemaker:ListFeatureGroups", request).await?;
+        let request = client.list_feature_groups().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask("sagemaker:ListFeatureGroups", || request.clone().send()).await?;
         Ok(Page { items: value.feature_group_summaries, next: value.next_token, read })
     })
     .await
@@ -121,8 +123,8 @@ pub(super) async fn feature_groups(scope: &Scope, client: &Client) -> Vec<Line> 
 
 /// A group without an offline store keeps nothing in S3.
 async fn describe_group(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
-    let request = client.describe_feature_group().feature_group_name(found.id).send();
-    let Answer { value: group, read } = scope.ask("sagemaker:DescribeFeatureGroup", request).await?;
+    let request = client.describe_feature_group().feature_group_name(found.id);
+    let Answer { value: group, read } = scope.ask("sagemaker:DescribeFeatureGroup", || request.clone().send()).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(store) = group.offline_store_config.as_ref().and_then(|offline| offline.s3_storage_config.as_ref()) {

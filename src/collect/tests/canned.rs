@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use crate::aws::client::Limits;
 use crate::aws::session::Caller;
 use crate::collect::scope::{Frame, Scope, now};
 use crate::model::ids::{Partition, Region};
@@ -27,7 +28,8 @@ pub(super) fn scope(answers: &[Canned]) -> Scope {
         }
     });
     let frame = Frame { partition: Partition::new("aws"), as_of: now(), lookback_days: 365, max_jobs: 1 };
-    let entry = Caller::made_up(format!("http://{address}"), ACCOUNT).own_entry();
+    let limits = Limits { attempts: 1, ..Limits::default() };
+    let entry = Caller::made_up(format!("http://{address}"), ACCOUNT, limits).own_entry();
     Scope::new(&frame, &entry, &Region::new(REGION))
 }
 

@@ -1,18 +1,21 @@
 //! The accounts of a run: one row each, and the heat map of accounts by sources.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{AccountRef, Context, Counts, questions, score};
+use super::{AccountRef, Context, questions, score};
 use crate::finding::{Source, Truth};
-use crate::model::ids::AccountId;
-use crate::results::{AccountResult, AccountStatus, SourceResult, TierInterval};
+use crate::report::summary::accounts::{Cell, Known};
+use crate::report::summary::findings::Counts;
+use crate::results::{AccountResult, AccountStatus, TierInterval};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct HeatView {
     pub(crate) sources: Vec<&'static str>,
+    /// Lowest score first.
     pub(crate) rows: Vec<HeatRow>,
+    pub(crate) more: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,8 +45,10 @@ pub(crate) struct AccountsView {
     pub(crate) scenarios: Vec<ScenarioHead>,
     /// Accounts that run AI, or where it is not known; lowest score first.
     pub(crate) rows: Vec<AccountRow>,
-    /// Accounts without AI.
+    pub(crate) rows_more: usize,
+    /// Accounts without AI; those with something amiss first.
     pub(crate) others: Vec<AccountRow>,
+    pub(crate) others_more: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,23 +89,24 @@ pub(crate) struct TierView {
 const CAPPED: usize = 4;
 
 pub(crate) fn heat(ctx: &Context<'_>) -> HeatView {
-    let mut cells: BTreeMap<&AccountId, BTreeMap<Source, &SourceResult>> = BTreeMap::new();
-    for cell in &ctx.results.sources {
-        cells.entry(&cell.account).or_default().insert(cell.source, cell);
-    }
-    let seen: BTreeSet<Source> = ctx.results.sources.iter().map(|c| c.source).collect();
+    let mut rows: Vec<(&Known, &[Cell])> = ctx.lists.accounts.sources().collect();
+    let seen: BTreeSet<Source> = rows.iter().flat_map(|(_, cells)| cells.iter().map(|c| c.source)).collect();
     let sources: Vec<Source> = Source::ALL.into_iter().filter(|s| seen.contains(s)).collect();
-    let rows = cells
+    let low = |known: &Known| known.score.map_or(f64::INFINITY, |score| score.low);
+    rows.sort_by(|(a, _), (b, _)| low(a).total_cmp(&low(b)).then_with(|| a.id.cmp(&b.id)));
+    let more = rows.len().saturating_sub(ctx.limits.rows);
+    let rows = rows
         .into_iter()
-        .map(|(account, by_source)| HeatRow {
-            account: ctx.account(account),
-            cells: sources.iter().map(|s| by_source.get(s).map(|c| heat_cell(c))).collect(),
+        .take(ctx.limits.rows)
+        .map(|(account, cells)| HeatRow {
+            account: ctx.account(&account.id),
+            cells: sources.iter().map(|s| cells.iter().find(|c| c.source == *s).map(heat_cell)).collect(),
         })
         .collect();
-    HeatView { sources: sources.into_iter().map(Source::title).collect(), rows }
+    HeatView { sources: sources.into_iter().map(Source::title).collect(), rows, more }
 }
 
-fn heat_cell(cell: &SourceResult) -> HeatCell {
+fn heat_cell(cell: &Cell) -> HeatCell {
     let ramp = match cell.low {
         low if low >= 80.0 => 4,
         low if low >= 60.0 => 3,
@@ -117,27 +123,25 @@ fn heat_cell(cell: &SourceResult) -> HeatCell {
 }
 
 pub(crate) fn accounts(ctx: &Context<'_>) -> AccountsView {
-    let all = &ctx.results.accounts;
-    let count = |status| all.iter().filter(|a| a.status == status).count();
-    let mut with_ai: Vec<&AccountResult> = all.iter().filter(|a| a.has_ai != Truth::False).collect();
-    with_ai.sort_by(|a, b| {
-        let low = |a: &AccountResult| a.score.map_or(f64::INFINITY, |s| s.low);
-        low(a).total_cmp(&low(b)).then_with(|| a.id.cmp(&b.id))
-    });
+    let all = &ctx.lists.accounts;
+    let rows: Vec<AccountRow> = all.with_ai.iter().take(ctx.limits.rows).map(|a| row(ctx, a)).collect();
+    let others: Vec<AccountRow> = all.without_ai.iter().take(ctx.limits.listed).map(|a| row(ctx, a)).collect();
     AccountsView {
-        assessed: count(AccountStatus::Assessed),
-        partly: count(AccountStatus::Partly),
-        not_assessed: count(AccountStatus::NotAssessed),
-        with_ai: all.iter().filter(|a| a.has_ai == Truth::True).count(),
-        ai_unknown: all.iter().filter(|a| a.has_ai == Truth::Unknown).count(),
+        assessed: all.counts.assessed,
+        partly: all.counts.partly,
+        not_assessed: all.counts.not_assessed,
+        with_ai: all.counts.with_ai,
+        ai_unknown: all.counts.ai_unknown,
         scenarios: ctx
-            .results
+            .lists
             .scenarios
             .iter()
             .map(|s| ScenarioHead { code: questions::code(s), title: s.title.clone() })
             .collect(),
-        rows: with_ai.into_iter().map(|a| row(ctx, a)).collect(),
-        others: all.iter().filter(|a| a.has_ai == Truth::False).map(|a| row(ctx, a)).collect(),
+        rows_more: all.with_ai.total() - rows.len(),
+        rows,
+        others_more: all.without_ai.total() - others.len(),
+        others,
     }
 }
 
@@ -163,9 +167,9 @@ fn row(ctx: &Context<'_>, a: &AccountResult) -> AccountRow {
             Truth::Unknown => "unknown",
         },
         scored: a.scored,
-        excluded: ctx.results.config.excluded_accounts.get(&a.id).cloned(),
+        excluded: ctx.summary.config.excluded_accounts.get(&a.id).cloned(),
         score: a.score.as_ref().map(score::text),
-        tiers: ctx.results.scenarios.iter().map(|s| a.tiers.get(&s.id).map(|t| tier(questions::code(s), t))).collect(),
+        tiers: ctx.lists.scenarios.iter().map(|s| a.tiers.get(&s.id).map(|t| tier(questions::code(s), t))).collect(),
         counts,
     }
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{AccountRef, CheckRef, Context, Counts, SeverityView, anchor, name, status_class};
-use crate::finding::{CriterionResult, Evidence, Finding, Source, Status, Truth};
-use crate::model::ids::AccountId;
+use super::{AccountRef, CheckRef, Context, SeverityView, anchor, name, status_class};
+use crate::finding::{CriterionResult, Evidence, Source, Status, Truth};
+use crate::model::ids::{AccountId, Region, ResourceId};
 use crate::model::severity::Severity;
+use crate::report::summary::findings::{Counts, Detailed, Named, OfCheck};
 use crate::results::CheckInfo;
 
 /// Longest value of a fact that is shown.
@@ -40,8 +41,9 @@ pub(crate) struct CheckView {
     pub(crate) listed: Vec<Brief>,
     /// Still more, only counted.
     pub(crate) more: usize,
-    /// All of them by account, so that many alike read as a few lines.
+    /// All of them by account, so that many alike read as a few lines; where most are first.
     pub(crate) by_account: Vec<AccountCount>,
+    pub(crate) by_account_more: usize,
     pub(crate) passed: Vec<Brief>,
     pub(crate) passed_more: usize,
 }
@@ -49,7 +51,7 @@ pub(crate) struct CheckView {
 #[derive(Debug, Serialize)]
 pub(crate) struct AccountCount {
     pub(crate) account: AccountRef,
-    pub(crate) count: usize,
+    pub(crate) count: u32,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -167,19 +169,14 @@ pub(crate) struct ControlCheck {
 /// All checks: what fails first, worst severity first; then what is unknown, then what passes, then what had nothing
 /// to judge.
 pub(crate) fn checks(ctx: &Context<'_>) -> Vec<CheckView> {
-    let mut by_check: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in &ctx.results.findings {
-        by_check.entry(&finding.check).or_default().push(finding);
-    }
-    let open = |findings: &Vec<&Finding>| findings.iter().any(|f| matches!(f.status, Status::Fail | Status::Unknown));
-    let with_rows = by_check.values().filter(|f| open(f)).count().max(1);
+    let by_check = &ctx.lists.findings.by_check;
+    let with_rows = by_check.values().filter(|of| of.detailed.total() > 0).count().max(1);
     let detailed = (ctx.limits.detailed / with_rows).max(3).min(ctx.limits.detailed_per_check);
     let mut keyed: Vec<_> = ctx
         .checks
         .iter()
         .map(|(id, info)| {
-            let findings = by_check.remove(id).unwrap_or_default();
-            let view = check(ctx, id, *info, findings, detailed);
+            let view = check(ctx, id, *info, by_check.get(*id), detailed);
             let severity = info.map_or(Severity::Low, |i| i.severity);
             (urgency(&view.counts), std::cmp::Reverse(severity), std::cmp::Reverse(view.counts.fail), *id, view)
         })
@@ -201,29 +198,27 @@ fn check(
     ctx: &Context<'_>,
     id: &str,
     info: Option<&CheckInfo>,
-    mut findings: Vec<&Finding>,
+    findings: Option<&OfCheck>,
     detailed: usize,
 ) -> CheckView {
-    let mut counts = Counts::default();
-    for finding in &findings {
-        counts.add(finding);
-    }
-    counts.not_applicable += ctx.results.not_applicable.get(id).copied().unwrap_or(0);
-    findings.sort_by_key(|f| (f.status, excepted(f), &f.account, &f.region, &f.resource));
-    let open: Vec<&Finding> =
-        findings.iter().copied().filter(|f| matches!(f.status, Status::Fail | Status::Unknown)).collect();
-    let passed: Vec<&Finding> = findings.iter().copied().filter(|f| f.status == Status::Pass).collect();
-    let example = findings.first().copied();
+    let mut counts = findings.map(|of| of.counts).unwrap_or_default();
+    counts.add_status(Status::NotApplicable, ctx.lists.not_applicable.get(id).copied().unwrap_or(0));
     let listed = ctx.limits.listed;
-    let severity = info.map(|i| i.severity).or(example.map(|f| f.severity)).unwrap_or(Severity::Low);
+    let severity = info.map(|i| i.severity).or(findings.map(|of| of.severity)).unwrap_or(Severity::Low);
     let detailed = if severity == Severity::Low { detailed.min(DETAILED_LOW) } else { detailed };
+    let open = findings.map_or(0, |of| of.detailed.total());
+    let in_full = || findings.into_iter().flat_map(|of| of.detailed.iter());
+    let by_name = in_full().skip(detailed).map(|d| &d.finding);
+    let by_name = by_name.map(|f| brief(f.status, &f.account, f.region.as_ref(), &f.resource));
+    let by_name = by_name.chain(findings.into_iter().flat_map(|of| of.named.iter().map(brief_of)));
+    let (by_account, by_account_more) = by_account(ctx, findings);
     CheckView {
         id: id.to_owned(),
         anchor: anchor("chk", &[id]),
         title: info.map_or(id, |i| i.title.as_str()).to_owned(),
         severity: super::severity(severity),
-        source: info.map(|i| i.source).or(example.map(|f| f.source)).map_or("", Source::title),
-        dimension: info.map(|i| i.dimension).or(example.map(|f| f.dimension)).map_or("", |d| d.word()),
+        source: info.map(|i| i.source).or(findings.map(|of| of.source)).map_or("", Source::title),
+        dimension: info.map(|i| i.dimension).or(findings.map(|of| of.dimension)).map_or("", |d| d.word()),
         resource_kind: info.map_or("", |i| i.resource.as_str()).replace('_', " "),
         builtin: info.is_none_or(|i| i.builtin),
         why: info.map(|i| i.why.clone()).filter(|w| !w.is_empty()),
@@ -232,26 +227,25 @@ fn check(
         references: info.map(references).unwrap_or_default(),
         worst: counts.worst().map(status),
         counts,
-        rows: open.iter().take(detailed).map(|f| finding(ctx, f)).collect(),
-        listed: open.iter().skip(detailed).take(listed).map(|f| brief(f)).collect(),
-        more: open.len().saturating_sub(detailed + listed),
-        by_account: by_account(ctx, &open),
-        passed: passed.iter().take(listed).map(|f| brief(f)).collect(),
-        passed_more: passed.len().saturating_sub(listed),
+        rows: in_full().take(detailed).map(|f| finding(ctx, f)).collect(),
+        listed: by_name.take(listed).collect(),
+        more: open.saturating_sub(detailed + listed),
+        by_account,
+        by_account_more,
+        passed: findings.into_iter().flat_map(|of| of.passed.iter().take(listed).map(brief_of)).collect(),
+        passed_more: findings.map_or(0, |of| of.passed.total()).saturating_sub(listed),
     }
 }
 
-fn by_account(ctx: &Context<'_>, findings: &[&Finding]) -> Vec<AccountCount> {
-    let mut counts: BTreeMap<&AccountId, usize> = BTreeMap::new();
-    for finding in findings {
-        *counts.entry(&finding.account).or_default() += 1;
-    }
-    let shown = counts.into_iter().take(ctx.limits.listed);
-    shown.map(|(id, count)| AccountCount { account: ctx.account(id), count }).collect()
-}
-
-fn excepted(finding: &Finding) -> bool {
-    finding.exception.as_ref().is_some_and(|e| e.active)
+fn by_account(ctx: &Context<'_>, findings: Option<&OfCheck>) -> (Vec<AccountCount>, usize) {
+    let mut counts: Vec<(&AccountId, u32)> = findings
+        .into_iter()
+        .flat_map(|of| of.by_account.iter().map(|(number, count)| (&ctx.lists.accounts.get(*number).id, *count)))
+        .collect();
+    counts.sort_by_key(|(id, count)| (std::cmp::Reverse(*count), *id));
+    let shown = counts.iter().take(ctx.limits.named);
+    let shown = shown.map(|(id, count)| AccountCount { account: ctx.account(id), count: *count }).collect();
+    (shown, counts.len().saturating_sub(ctx.limits.named))
 }
 
 fn fix_blocks(info: &CheckInfo) -> Vec<FixBlock> {
@@ -279,18 +273,21 @@ fn references(info: &CheckInfo) -> Vec<Reference> {
     info.references.iter().map(|text| Reference { text: text.clone(), link: text.starts_with("https://") }).collect()
 }
 
-fn brief(f: &Finding) -> Brief {
+fn brief_of(named: &Named) -> Brief {
+    brief(named.status, &named.account, named.region.as_ref(), &named.resource)
+}
+
+fn brief(of: Status, account: &AccountId, region: Option<&Region>, resource: &ResourceId) -> Brief {
     Brief {
-        status: status(f.status),
-        resource: name(f.resource.as_str()),
-        account: f.account.to_string(),
-        region: f.region.as_ref().map(ToString::to_string),
+        status: status(of),
+        resource: name(resource.as_str()),
+        account: account.to_string(),
+        region: region.map(ToString::to_string),
     }
 }
 
-fn finding(ctx: &Context<'_>, f: &Finding) -> FindingView {
-    let others: Vec<AccountRef> = f.counts_for.iter().filter(|a| **a != f.account).map(|a| ctx.account(a)).collect();
-    let shown = 8.min(others.len());
+fn finding(ctx: &Context<'_>, detailed: &Detailed) -> FindingView {
+    let f = &detailed.finding;
     FindingView {
         id: f.id.clone(),
         anchor: anchor("f", &[&f.id]),
@@ -299,8 +296,8 @@ fn finding(ctx: &Context<'_>, f: &Finding) -> FindingView {
         resource_kind: f.resource_kind.replace('_', " "),
         account: ctx.account(&f.account),
         region: f.region.as_ref().map(ToString::to_string),
-        counts_for_more: others.len() - shown,
-        counts_for: others.into_iter().take(shown).collect(),
+        counts_for: f.counts_for.iter().map(|id| ctx.account(id)).collect(),
+        counts_for_more: detailed.counts_for_more,
         reason: f.reason.clone(),
         points: (f.points.max > 0).then(|| {
             if f.points.low == f.points.high {
@@ -314,10 +311,10 @@ fn finding(ctx: &Context<'_>, f: &Finding) -> FindingView {
         ai_path: f.ai_path.clone(),
         ai_path_more: f.ai_path_total.saturating_sub(f.ai_path.len() as u64),
         exception: f.exception.as_ref().map(|e| {
-            let known = ctx.results.exceptions.get(e.index);
+            let known = ctx.lists.exceptions.get(e.index);
             ExceptionLink {
                 number: e.index + 1,
-                anchor: known.map(|_| anchor("exc", &[&(e.index + 1).to_string()])),
+                anchor: ctx.exception_anchor(e.index),
                 active: e.active,
                 owner: known.map(|k| k.owner.clone()),
                 expires: known.map(|k| k.expires.clone()),
@@ -383,7 +380,7 @@ fn framework_name(id: &str) -> String {
 /// Controls by framework, with the worst status among their checks.
 pub(crate) fn frameworks(ctx: &Context<'_>, checks: &[CheckView]) -> Vec<FrameworkView> {
     let mut table: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
-    for check in &ctx.results.checks {
+    for check in ctx.lists.checks.values() {
         for (framework, controls) in &check.frameworks {
             for control in controls {
                 table.entry(framework).or_default().entry(control).or_default().insert(&check.id);

@@ -1,13 +1,11 @@
 //! What the run saw and what it did not: missing permissions, failed calls, regions, open populations.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 
 use super::{AccountRef, Context, score, text};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Why;
-use crate::results::Failure;
+use crate::report::summary::coverage::{FailureGroup as Failures, Failures as ByCause};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct CoverageView {
@@ -16,13 +14,18 @@ pub(crate) struct CoverageView {
     pub(crate) complete: bool,
     /// The permission that would settle most comes first.
     pub(crate) denied: Vec<FailureGroup>,
+    pub(crate) denied_more: usize,
     pub(crate) failed: Vec<FailureGroup>,
+    pub(crate) failed_more: usize,
     pub(crate) not_entered: Vec<NotEntered>,
+    pub(crate) not_entered_more: usize,
     pub(crate) regions: Vec<RegionsView>,
     pub(crate) regions_more: usize,
     pub(crate) accounts_with_skips: usize,
     pub(crate) populations: Vec<PopulationView>,
     pub(crate) populations_more: usize,
+    /// All of them by cause, where they are too many to list.
+    pub(crate) populations_by: Vec<OpenGroup>,
     pub(crate) not_looked_at: Vec<String>,
 }
 
@@ -43,6 +46,17 @@ pub(crate) struct FailureGroup {
     /// Questions, over accounts, that it would settle.
     pub(crate) questions: usize,
     pub(crate) message: Option<String>,
+}
+
+/// Open lists of one cause, over kinds, accounts and regions.
+#[derive(Debug, Serialize)]
+pub(crate) struct OpenGroup {
+    pub(crate) kinds: Vec<String>,
+    pub(crate) call: String,
+    pub(crate) why: &'static str,
+    pub(crate) accounts: usize,
+    pub(crate) regions: usize,
+    pub(crate) count: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,22 +84,33 @@ pub(crate) struct PopulationView {
 const ACCOUNTS: usize = 12;
 
 pub(crate) fn coverage(ctx: &Context<'_>) -> CoverageView {
-    let coverage = &ctx.results.coverage;
+    let coverage = &ctx.lists.coverage;
     let limit = ctx.limits.listed;
+    let (denied, denied_more) = groups(ctx, &coverage.denied);
+    let (failed, failed_more) = groups(ctx, &coverage.failed);
+    let not_entered = &ctx.lists.accounts.not_entered;
+    let more = |total: usize| total.saturating_sub(limit);
     CoverageView {
         percent: score::down(coverage.share * 100.0),
         complete: coverage.share >= 1.0 - 1e-9,
-        denied: groups(ctx, &coverage.denied),
-        failed: groups(ctx, &coverage.failed),
-        not_entered: not_entered(ctx),
+        denied,
+        denied_more,
+        failed,
+        failed_more,
+        not_entered: not_entered
+            .iter()
+            .take(limit)
+            .map(|a| NotEntered { account: ctx.account(&a.id), reason: a.reason.clone() })
+            .collect(),
+        not_entered_more: more(not_entered.total()),
         regions: coverage
             .regions
             .iter()
             .take(limit)
             .map(|r| RegionsView { account: ctx.account(&r.account), read: names(&r.read), skipped: names(&r.skipped) })
             .collect(),
-        regions_more: coverage.regions.len().saturating_sub(limit),
-        accounts_with_skips: coverage.regions.iter().filter(|r| !r.skipped.is_empty()).count(),
+        regions_more: more(coverage.regions.total()),
+        accounts_with_skips: coverage.accounts_with_skips,
         populations: coverage
             .populations
             .iter()
@@ -97,50 +122,58 @@ pub(crate) fn coverage(ctx: &Context<'_>) -> CoverageView {
                 why: p.unknown.sentence(),
             })
             .collect(),
-        populations_more: coverage.populations.len().saturating_sub(limit),
+        populations_more: more(coverage.populations.total()),
+        populations_by: if more(coverage.populations.total()) > 0 { open_groups(ctx) } else { Vec::new() },
         not_looked_at: coverage.not_looked_at.clone(),
     }
 }
 
-/// Those that weigh in the score come first: closed accounts leave nothing to do.
-fn not_entered(ctx: &Context<'_>) -> Vec<NotEntered> {
-    let mut accounts: Vec<_> =
-        ctx.results.accounts.iter().filter(|a| a.status == crate::results::AccountStatus::NotAssessed).collect();
-    accounts.sort_by_key(|a| !a.scored);
-    accounts.into_iter().map(|a| NotEntered { account: ctx.account(&a.id), reason: a.reason.clone() }).collect()
-}
-
-fn groups(ctx: &Context<'_>, failures: &[Failure]) -> Vec<FailureGroup> {
-    let mut by_cause: BTreeMap<(&str, Why), Vec<&Failure>> = BTreeMap::new();
-    for failure in failures {
-        by_cause.entry((failure.action.as_deref().unwrap_or(&failure.call), failure.why)).or_default().push(failure);
-    }
-    let mut groups: Vec<FailureGroup> =
-        by_cause.into_iter().map(|((what, why), failures)| group(ctx, what, why, &failures)).collect();
-    // Stable: equals stay in the order of their names.
-    groups.sort_by_key(|g| std::cmp::Reverse((g.questions, g.accounts_count, g.count)));
+fn open_groups(ctx: &Context<'_>) -> Vec<OpenGroup> {
+    let mut groups: Vec<OpenGroup> = ctx
+        .lists
+        .coverage
+        .populations_by
+        .iter()
+        .map(|((call, why), group)| OpenGroup {
+            kinds: group.kinds.iter().map(|kind| kind.replace('_', " ")).collect(),
+            call: call.clone(),
+            why: why.word(),
+            accounts: group.accounts.len(),
+            regions: group.regions.len(),
+            count: group.count,
+        })
+        .collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     groups
 }
 
-fn group(ctx: &Context<'_>, what: &str, why: Why, failures: &[&Failure]) -> FailureGroup {
-    let accounts: BTreeSet<&AccountId> = failures.iter().map(|f| &f.account).collect();
-    let calls: BTreeSet<&str> = failures.iter().map(|f| f.call.as_str()).filter(|c| *c != what).collect();
-    let regions: BTreeSet<&Region> = failures.iter().filter_map(|f| f.region.as_ref()).collect();
-    let needs = |q: &&crate::results::QuestionResult| {
-        q.permissions.iter().any(|p| p.action == what && accounts.contains(&p.account))
-    };
+/// What would settle most first, and how many have no place.
+fn groups(ctx: &Context<'_>, failures: &ByCause) -> (Vec<FailureGroup>, usize) {
+    let by_cause = failures.0.iter().flat_map(|(what, by_why)| by_why.iter().map(move |(why, f)| (what, *why, f)));
+    let mut groups: Vec<FailureGroup> = by_cause.map(|(what, why, failures)| group(ctx, what, why, failures)).collect();
+    // Stable: equals stay in the order of their names.
+    groups.sort_by_key(|g| std::cmp::Reverse((g.questions, g.accounts_count, g.count)));
+    let more = groups.len().saturating_sub(ctx.limits.listed);
+    groups.truncate(ctx.limits.listed);
+    (groups, more)
+}
+
+fn group(ctx: &Context<'_>, what: &str, why: Why, failures: &Failures) -> FailureGroup {
+    let mut ids: Vec<&AccountId> = failures.accounts.iter().map(|a| &ctx.lists.accounts.get(*a).id).collect();
+    ids.sort_unstable();
+    let (accounts, accounts_more) = ctx.accounts(ids, ACCOUNTS);
     FailureGroup {
         what: what.to_owned(),
-        calls: calls.into_iter().map(str::to_owned).collect(),
+        calls: failures.calls.iter().filter(|call| *call != what).cloned().collect(),
         why: why.word(),
         scp: why == Why::DeniedByScp,
-        accounts: accounts.iter().take(ACCOUNTS).map(|id| ctx.account(id)).collect(),
-        accounts_count: accounts.len(),
-        accounts_more: accounts.len().saturating_sub(ACCOUNTS),
-        regions: regions.into_iter().map(ToString::to_string).collect(),
-        count: failures.iter().map(|f| f.count).sum(),
-        questions: ctx.results.questions.iter().filter(needs).count(),
-        message: failures.iter().find_map(|f| f.message.as_deref()).map(|m| text::shorten(m, 200)),
+        accounts,
+        accounts_count: failures.accounts.len(),
+        accounts_more,
+        regions: failures.regions.iter().map(ToString::to_string).collect(),
+        count: failures.count,
+        questions: ctx.lists.coverage.settles(what, &failures.accounts),
+        message: failures.message.as_deref().map(|m| text::shorten(m, 200)),
     }
 }
 

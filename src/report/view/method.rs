@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{AccountRef, Context, requirements, score};
-use crate::results::{AccountResult, QuestionResult, Verdict};
+use crate::report::summary::accounts::{Known, Number};
+use crate::results::{QuestionInfo, Verdict};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct MethodView {
@@ -50,11 +51,8 @@ pub(crate) struct Mean {
     pub(crate) score: String,
 }
 
-/// Accounts named in the worked mean.
-const LOWS: usize = 8;
-
 pub(crate) fn method(ctx: &Context<'_>) -> MethodView {
-    let config = &ctx.results.config;
+    let config = &ctx.summary.config;
     MethodView {
         requirements: requirements(config),
         regions: config.regions.iter().map(ToString::to_string).collect(),
@@ -71,22 +69,28 @@ pub(crate) fn method(ctx: &Context<'_>) -> MethodView {
 
 /// An account whose score is neither nothing nor everything, so that the arithmetic shows something.
 fn example(ctx: &Context<'_>) -> Option<Example> {
-    let mut scored: Vec<(&AccountResult, f64)> =
-        ctx.results.accounts.iter().filter(|a| a.scored).filter_map(|a| Some((a, a.score?.low))).collect();
-    scored.sort_by_key(|(a, low)| (*low <= 0.0 || *low >= 100.0, &a.id));
-    scored.into_iter().find_map(|(account, low)| worked(ctx, account, low))
+    let scored = ctx.lists.accounts.all().filter(|(_, a)| a.scored);
+    let mut scored: Vec<(Number, &Known, f64)> = scored.filter_map(|(n, a)| Some((n, a, a.score?.low))).collect();
+    scored.sort_by_key(|(_, a, low)| (*low <= 0.0 || *low >= 100.0, &a.id));
+    scored.into_iter().find_map(|(number, account, low)| worked(ctx, number, account, low))
 }
 
 /// None when the sum does not reproduce the account's score: a wrong example is worse than none.
-fn worked(ctx: &Context<'_>, account: &AccountResult, low: f64) -> Option<Example> {
-    let asked: Vec<&QuestionResult> = ctx.results.questions.iter().filter(|q| q.account == account.id).collect();
-    let weighing: Vec<(&QuestionResult, u32)> = asked
+fn worked(ctx: &Context<'_>, number: Number, account: &Known, low: f64) -> Option<Example> {
+    let of_scenarios = ctx.lists.scenarios.iter().flat_map(|s| s.questions.iter().map(move |q| (s, q)));
+    let asked: Vec<(&QuestionInfo, Verdict, f64)> = of_scenarios
+        .filter_map(|(s, q)| {
+            let (verdict, low) = ctx.lists.answers.get(&s.id, &q.id)?.all.get(&number)?;
+            Some((q, *verdict, *low))
+        })
+        .collect();
+    let weighing: Vec<(&QuestionInfo, u32, f64)> = asked
         .iter()
-        .filter(|q| !matches!(q.verdict, Verdict::NotApplicable | Verdict::NotJudged))
-        .map(|q| Some((*q, weight(ctx, q)?)))
-        .collect::<Option<_>>()?;
-    let sum: f64 = weighing.iter().map(|(q, w)| q.low * f64::from(*w)).sum();
-    let weights: u32 = weighing.iter().map(|(_, w)| w).sum();
+        .filter(|(_, verdict, _)| !matches!(verdict, Verdict::NotApplicable | Verdict::NotJudged))
+        .map(|(q, _, low)| (*q, if q.must_have { 2 } else { 1 }, *low))
+        .collect();
+    let sum: f64 = weighing.iter().map(|(_, weight, low)| low * f64::from(*weight)).sum();
+    let weights: u32 = weighing.iter().map(|(_, weight, _)| weight).sum();
     if weights == 0 || (sum / f64::from(weights) * 100.0 - low).abs() > 0.05 {
         return None;
     }
@@ -94,11 +98,11 @@ fn worked(ctx: &Context<'_>, account: &AccountResult, low: f64) -> Option<Exampl
         account: ctx.account(&account.id),
         terms: weighing
             .iter()
-            .map(|(q, w)| Term {
+            .map(|(q, weight, low)| Term {
                 question: q.id.clone(),
-                weight: *w,
-                value: format!("{:.2}", q.low),
-                product: format!("{:.2}", q.low * f64::from(*w)),
+                weight: *weight,
+                value: format!("{low:.2}"),
+                product: format!("{:.2}", low * f64::from(*weight)),
             })
             .collect(),
         sum: format!("{sum:.2}"),
@@ -108,22 +112,16 @@ fn worked(ctx: &Context<'_>, account: &AccountResult, low: f64) -> Option<Exampl
     })
 }
 
-fn weight(ctx: &Context<'_>, q: &QuestionResult) -> Option<u32> {
-    let scenario = ctx.results.scenarios.iter().find(|s| s.id == q.scenario)?;
-    let info = scenario.questions.iter().find(|i| i.id == q.id)?;
-    Some(if info.must_have { 2 } else { 1 })
-}
-
 fn mean(ctx: &Context<'_>) -> Option<Mean> {
-    let lows: Vec<f64> = ctx.results.accounts.iter().filter(|a| a.scored).filter_map(|a| Some(a.score?.low)).collect();
-    let low = lows.iter().sum::<f64>() / lows.len() as f64;
-    if lows.len() < 2 || (low - ctx.results.score.low).abs() > 0.05 {
+    let mean = &ctx.lists.accounts.mean;
+    let low = ctx.summary.score.low;
+    if mean.count < 2 || (mean.sum / mean.count as f64 - low).abs() > 0.05 {
         return None;
     }
     Some(Mean {
-        lows: lows.iter().take(LOWS).map(|l| score::down(*l)).collect(),
-        more: lows.len().saturating_sub(LOWS),
-        accounts: lows.len(),
-        score: score::down(ctx.results.score.low),
+        lows: mean.first.iter().map(|low| score::down(*low)).collect(),
+        more: mean.count - mean.first.len(),
+        accounts: mean.count,
+        score: score::down(low),
     })
 }

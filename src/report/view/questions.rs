@@ -1,22 +1,23 @@
 //! The question matrix and what stands behind each of its cells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::{AccountRef, CheckRef, Context, anchor, name, score};
-use crate::finding::{Source, Truth};
+use crate::finding::Source;
 use crate::model::ids::AccountId;
+use crate::report::summary::questions::{Answer, Need, OfQuestion};
 use crate::results::{FixRef, Plane, QuestionInfo, QuestionResult, ScenarioInfo, Verdict};
 
-/// Fixes and permissions listed per question and account.
-const LISTED: usize = 8;
 /// All of it, but for what rounding takes.
 const WHOLE: f64 = 1.0 - 1e-9;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct QuestionsView {
-    /// Accounts with AI, or where it is not known. With more than fit as columns, questions are told by verdict.
+    /// How many accounts have AI, or may.
+    pub(crate) accounts: usize,
+    /// Those accounts; with more than fit as columns there are none, and questions are told by verdict.
     pub(crate) columns: Vec<AccountRef>,
     pub(crate) wide: bool,
     pub(crate) verdicts: Vec<VerdictView>,
@@ -117,6 +118,7 @@ pub(crate) struct FixLink {
 pub(crate) struct PermissionView {
     pub(crate) action: String,
     pub(crate) accounts: Vec<AccountRef>,
+    pub(crate) accounts_more: usize,
     pub(crate) note: Option<String>,
 }
 
@@ -124,35 +126,27 @@ pub(crate) struct PermissionView {
 pub(crate) const VERDICTS: [Verdict; 6] =
     [Verdict::Yes, Verdict::Partly, Verdict::No, Verdict::CannotTell, Verdict::NotApplicable, Verdict::NotJudged];
 
-type Answers<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<&'a AccountId, &'a QuestionResult>>;
-
 /// `detailed` holds the ids of findings shown in full, which fixes can link to.
 pub(crate) fn questions(ctx: &Context<'_>, detailed: &BTreeSet<&str>) -> QuestionsView {
-    let mut answers: Answers<'_> = BTreeMap::new();
-    for result in &ctx.results.questions {
-        answers.entry((&result.scenario, &result.id)).or_default().insert(&result.account, result);
+    let mut columns = ctx.lists.accounts.questioned();
+    let accounts = columns.len();
+    let wide = accounts > ctx.limits.matrix_columns;
+    if wide {
+        columns.clear();
     }
-    let columns = columns(ctx);
-    let wide = columns.len() > ctx.limits.matrix_columns;
     let scenarios = ctx
-        .results
+        .lists
         .scenarios
         .iter()
         .map(|scenario| {
-            let none = BTreeMap::new();
-            let questions: Vec<QuestionView> = scenario
-                .questions
-                .iter()
-                .map(|info| {
-                    let asked = answers.get(&(scenario.id.as_str(), info.id.as_str())).unwrap_or(&none);
-                    question(ctx, scenario, info, asked, if wide { &[] } else { &columns }, detailed)
-                })
-                .collect();
+            let questions: Vec<QuestionView> =
+                scenario.questions.iter().map(|info| question(ctx, scenario, info, &columns, detailed)).collect();
             let tally = (0..VERDICTS.len()).map(|i| questions.iter().filter_map(|q| q.tally.get(i)).sum()).collect();
             ScenarioView { label: label(scenario), title: scenario.title.clone(), tally, questions }
         })
         .collect();
     QuestionsView {
+        accounts,
         columns: columns.iter().map(|id| ctx.account(id)).collect(),
         wide,
         verdicts: VERDICTS.map(verdict).to_vec(),
@@ -160,31 +154,21 @@ pub(crate) fn questions(ctx: &Context<'_>, detailed: &BTreeSet<&str>) -> Questio
     }
 }
 
-/// Accounts that questions were asked of, and scored ones that may run AI although nothing could be asked.
-fn columns(ctx: &Context<'_>) -> Vec<AccountId> {
-    let asked: BTreeSet<&AccountId> = ctx.results.questions.iter().map(|q| &q.account).collect();
-    let may_run = ctx.results.accounts.iter().filter(|a| a.scored && a.has_ai != Truth::False).map(|a| &a.id);
-    may_run.chain(asked).collect::<BTreeSet<_>>().into_iter().cloned().collect()
-}
-
 fn question(
     ctx: &Context<'_>,
     scenario: &ScenarioInfo,
     info: &QuestionInfo,
-    asked: &BTreeMap<&AccountId, &QuestionResult>,
-    columns: &[AccountId],
+    columns: &[&AccountId],
     detailed: &BTreeSet<&str>,
 ) -> QuestionView {
-    let mut worst_first: Vec<&QuestionResult> = asked.values().copied().collect();
-    worst_first.sort_by(|a, b| {
-        (rank(a.verdict), a.low).partial_cmp(&(rank(b.verdict), b.low)).unwrap_or(std::cmp::Ordering::Equal)
-    });
+    let asked = ctx.lists.answers.get(&scenario.id, &info.id);
+    let worst = || asked.into_iter().flat_map(|of| of.worst.iter());
     // Without columns nothing links to an answer that is in order.
-    let told: Vec<&QuestionResult> = if columns.is_empty() {
-        let wanting = |q: &&QuestionResult| !matches!(q.verdict, Verdict::Yes | Verdict::NotApplicable);
-        worst_first.iter().copied().filter(wanting).take(ctx.limits.explained).collect()
+    let told: Vec<&Answer> = if columns.is_empty() {
+        let wanting = |a: &&Answer| !matches!(a.result.verdict, Verdict::Yes | Verdict::NotApplicable);
+        worst().filter(wanting).take(ctx.limits.explained).collect()
     } else {
-        worst_first.clone()
+        worst().collect()
     };
     let by_verdict = VERDICTS.map(|v| verdict_accounts(ctx, v, asked));
     QuestionView {
@@ -197,26 +181,21 @@ fn question(
             Plane::Data => "data",
             Plane::Content => "content",
         },
-        cells: columns.iter().map(|id| cell(ctx, id, asked.get(id).copied())).collect(),
+        cells: columns.iter().map(|id| cell(ctx, id, worst().map(|a| &a.result).find(|q| q.account == **id))).collect(),
         tally: by_verdict.iter().map(|v| v.count as u64).collect(),
         by_verdict: by_verdict.into_iter().filter(|v| v.count > 0).collect(),
-        answers_more: worst_first.len() - told.len(),
-        answers: told.into_iter().map(|q| answer(ctx, q, detailed)).collect(),
+        answers_more: asked.map_or(0, |of| of.all.len()) - told.len(),
+        answers: told.into_iter().map(|a| answer(ctx, a, detailed)).collect(),
     }
 }
 
-fn verdict_accounts(
-    ctx: &Context<'_>,
-    wanted: Verdict,
-    asked: &BTreeMap<&AccountId, &QuestionResult>,
-) -> VerdictAccounts {
-    let all: Vec<&&AccountId> = asked.iter().filter(|(_, q)| q.verdict == wanted).map(|(id, _)| id).collect();
-    VerdictAccounts {
-        verdict: verdict(wanted),
-        count: all.len(),
-        accounts: all.iter().take(ctx.limits.listed).map(|id| ctx.account(id)).collect(),
-        more: all.len().saturating_sub(ctx.limits.listed),
-    }
+fn verdict_accounts(ctx: &Context<'_>, wanted: Verdict, asked: Option<&OfQuestion>) -> VerdictAccounts {
+    let of_verdict = asked.into_iter().flat_map(|of| of.all.iter()).filter(|(_, (verdict, _))| *verdict == wanted);
+    let mut all: Vec<&AccountId> = of_verdict.map(|(number, _)| &ctx.lists.accounts.get(*number).id).collect();
+    all.sort_unstable();
+    let count = all.len();
+    let (accounts, more) = ctx.accounts(all, ctx.limits.named);
+    VerdictAccounts { verdict: verdict(wanted), count, accounts, more }
 }
 
 fn cell(ctx: &Context<'_>, account: &AccountId, result: Option<&QuestionResult>) -> CellView {
@@ -229,8 +208,8 @@ fn cell(ctx: &Context<'_>, account: &AccountId, result: Option<&QuestionResult>)
     }
 }
 
-fn answer(ctx: &Context<'_>, q: &QuestionResult, detailed: &BTreeSet<&str>) -> AnswerView {
-    let permissions = permissions(ctx, q);
+fn answer(ctx: &Context<'_>, answer: &Answer, detailed: &BTreeSet<&str>) -> AnswerView {
+    let q = &answer.result;
     AnswerView {
         anchor: answer_anchor(q),
         account: ctx.account(&q.account),
@@ -248,10 +227,10 @@ fn answer(ctx: &Context<'_>, q: &QuestionResult, detailed: &BTreeSet<&str>) -> A
         }),
         not_recordable: q.not_recordable.clone(),
         not_judged: not_judged(&q.not_judged),
-        fixes: q.fixes.iter().take(LISTED).map(|f| fix_link(ctx, f, detailed)).collect(),
-        fixes_more: q.fixes.len().saturating_sub(LISTED),
-        permissions_more: permissions.len().saturating_sub(LISTED),
-        permissions: permissions.into_iter().take(LISTED).collect(),
+        fixes: q.fixes.iter().map(|f| fix_link(ctx, f, detailed)).collect(),
+        fixes_more: answer.fixes_more,
+        permissions: answer.needs.iter().map(|need| permission(ctx, need)).collect(),
+        permissions_more: answer.needs_more,
     }
 }
 
@@ -286,20 +265,13 @@ fn not_judged(entries: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Folded over accounts.
-fn permissions(ctx: &Context<'_>, q: &QuestionResult) -> Vec<PermissionView> {
-    let mut folded: BTreeMap<(&str, Option<&str>), BTreeSet<&AccountId>> = BTreeMap::new();
-    for need in &q.permissions {
-        folded.entry((&need.action, need.note.as_deref())).or_default().insert(&need.account);
+fn permission(ctx: &Context<'_>, need: &Need) -> PermissionView {
+    PermissionView {
+        action: need.action.clone(),
+        accounts: need.accounts.iter().map(|id| ctx.account(id)).collect(),
+        accounts_more: need.accounts_more,
+        note: need.note.clone(),
     }
-    folded
-        .into_iter()
-        .map(|((action, note), accounts)| PermissionView {
-            action: action.to_owned(),
-            accounts: accounts.into_iter().take(LISTED).map(|id| ctx.account(id)).collect(),
-            note: note.map(str::to_owned),
-        })
-        .collect()
 }
 
 fn answer_anchor(q: &QuestionResult) -> String {
@@ -325,18 +297,6 @@ pub(crate) fn code(scenario: &ScenarioInfo) -> String {
 fn label(scenario: &ScenarioInfo) -> String {
     let code = code(scenario);
     if code == scenario.title { code } else { format!("{code} {}", scenario.title) }
-}
-
-/// Worst first: what needs somebody, then what is in order.
-fn rank(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::No => 0,
-        Verdict::CannotTell => 1,
-        Verdict::Partly => 2,
-        Verdict::NotJudged => 3,
-        Verdict::Yes => 4,
-        Verdict::NotApplicable => 5,
-    }
 }
 
 fn verdict(verdict: Verdict) -> VerdictView {

@@ -48,11 +48,11 @@ pub(crate) struct Bar {
 }
 
 pub(crate) fn score(ctx: &Context<'_>) -> ScoreView {
-    let s = &ctx.results.score;
+    let s = &ctx.summary.score;
     let interval = whole(s);
     let lowest = s.lowest_account.as_ref().map(|id| LowestView {
         account: ctx.account(id),
-        score: ctx.results.accounts.iter().find(|a| &a.id == id).and_then(|a| a.score.as_ref()).map(text),
+        score: ctx.lists.accounts.find(id).and_then(|a| a.score.as_ref()).map(text),
     });
     ScoreView {
         text: text(&interval),

@@ -12,6 +12,8 @@ use locard::model::ids::{AccountId, Region};
 use locard::results::Results;
 use serde_json::Value;
 
+use crate::binary::{Ran, fresh, locard_command, results, without_settings};
+
 /// Whether moto checks IAM policies once it is seeded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Iam {
@@ -130,6 +132,11 @@ impl Moto {
         &self.folder
     }
 
+    /// Who audits this server.
+    pub(super) fn auditor(&self) -> Auditor {
+        Auditor { url: self.url(), folder: self.folder.clone() }
+    }
+
     /// Runs locard as the auditor.
     pub(super) fn locard(&self, args: &[&str]) -> Ran {
         Ran::from(self.command(args).output().unwrap())
@@ -137,28 +144,16 @@ impl Moto {
 
     /// `locard`, not started yet.
     pub(super) fn command(&self, args: &[&str]) -> Command {
-        let mut command = locard_command(args);
-        command
-            .env("AWS_SHARED_CREDENTIALS_FILE", self.credentials())
-            .env("AWS_CONFIG_FILE", self.folder.join("no-config"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_REGION", "us-east-1");
-        command
+        self.auditor().command(args)
     }
 
     /// `locard audit` into a folder of this name, which must succeed.
     pub(super) fn audit(&self, name: &str, args: &[&str]) -> Audit {
-        let folder = fresh(self.folder.join(name));
-        let url = self.url();
-        let mut all = vec!["audit", "--endpoint-url", &url, "--out", folder.to_str().unwrap()];
-        all.extend(args);
-        let ran = self.locard(&all);
-        assert_eq!(ran.code, 0, "locard audit: {}", ran.stderr);
-        Audit { results: results(&folder), folder, ran }
+        self.auditor().audit(name, args)
     }
 
     fn credentials(&self) -> PathBuf {
-        self.folder.join("auditor.ini")
+        self.auditor().credentials()
     }
 
     fn run_script(&self, name: &str, args: &[&str]) -> String {
@@ -180,6 +175,52 @@ impl Moto {
     }
 }
 
+/// Whoever audits the organization behind an endpoint, with the credentials and for the files of one folder.
+pub(super) struct Auditor {
+    pub(super) url: String,
+    pub(super) folder: PathBuf,
+}
+
+impl Auditor {
+    pub(super) fn credentials(&self) -> PathBuf {
+        self.folder.join("auditor.ini")
+    }
+
+    /// `locard`, not started yet.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = locard_command(args);
+        self.equip(&mut command);
+        command
+    }
+
+    /// `locard audit` into a folder of this name, which must succeed.
+    pub(super) fn audit(&self, name: &str, args: &[&str]) -> Audit {
+        let folder = fresh(self.folder.join(name));
+        let mut all = vec!["audit", "--endpoint-url", &self.url, "--out", folder.to_str().unwrap()];
+        all.extend(args);
+        let ran = Ran::from(self.command(&all).output().unwrap());
+        assert_eq!(ran.code, 0, "locard audit: {}", ran.stderr);
+        Audit { results: results(&folder), folder, ran }
+    }
+
+    /// The organization as boto3 reads it, written as an estate.
+    pub(super) fn dump(&self, args: &[&str]) -> String {
+        let mut command = Command::new(python());
+        without_settings(&mut command).arg(script("dump.py")).args(["--endpoint-url", &self.url]).args(args);
+        self.equip(&mut command);
+        succeeded("dump.py", command.output().unwrap())
+    }
+
+    fn equip(&self, command: &mut Command) {
+        command
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.credentials())
+            .env("AWS_CONFIG_FILE", self.folder.join("no-config"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_DEFAULT_REGION", "us-east-1");
+    }
+}
+
 /// Account ids by purpose, `ml-prod` and so on.
 pub(super) struct Accounts(BTreeMap<String, AccountId>);
 
@@ -198,23 +239,6 @@ pub(super) struct RecordedCall {
     pub(super) region: Region,
 }
 
-/// What became of a run of the binary.
-pub(super) struct Ran {
-    pub(super) code: i32,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
 /// A finished audit and its folder.
 pub(super) struct Audit {
     pub(super) ran: Ran,
@@ -226,13 +250,6 @@ impl Audit {
     pub(super) fn read(&self, file: &str) -> String {
         fs::read_to_string(self.folder.join(file)).unwrap()
     }
-}
-
-/// `results.json` of a run.
-pub(super) fn results(folder: &Path) -> Results {
-    let path = folder.join("results.json");
-    let bytes = fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// Runs locard without any AWS to speak to.
@@ -271,18 +288,6 @@ fn gather_actions(value: &Value, into: &mut BTreeSet<String>) {
     }
 }
 
-/// The binary with none of the caller's AWS settings.
-fn locard_command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_locard"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AWS_") || name.to_string_lossy().starts_with("LOCARD_") {
-            command.env_remove(name);
-        }
-    }
-    command.args(args).stdin(Stdio::null());
-    command
-}
-
 fn python() -> String {
     std::env::var("LOCARD_MOTO_PYTHON").unwrap_or_else(|_| {
         panic!(
@@ -302,12 +307,4 @@ fn succeeded(what: &str, output: Output) -> String {
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.is_empty())
-}
-
-/// The same path, with nothing of an earlier test run there: runs are never overwritten.
-pub(super) fn fresh(folder: PathBuf) -> PathBuf {
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
-    }
-    folder
 }

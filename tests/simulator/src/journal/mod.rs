@@ -182,39 +182,45 @@ impl Journal {
     pub fn entries(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
         self.each(|entry| entries.push(entry));
-        entries.sort_unstable_by_key(|entry| entry.sequence);
         entries
     }
 
-    /// Calls with every entry, in no particular order, without holding all as texts.
+    /// Calls with every entry in the order of arrival, without holding all as texts.
     fn each(&self, mut with: impl FnMut(Entry)) {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner).texts.clone();
         let text = |number: u32| names.get(number as usize).cloned().unwrap_or_default();
         let maybe = |number: u32| Some(text(number)).filter(|text| !text.is_empty());
-        for shard in &self.shards {
-            for kept in shard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-                let operation = text(kept.operation);
-                let (service, operation) = operation.split_once(':').unwrap_or(("", ""));
-                let (resource, page) = kept.detail.split_once('\0').unwrap_or(("", ""));
-                with(Entry {
-                    sequence: kept.sequence,
-                    arrived: kept.arrived,
-                    answered: kept.answered,
-                    connection: kept.connection,
-                    service: service.to_owned(),
-                    operation: operation.to_owned(),
-                    account: text(kept.account),
-                    region: text(kept.region),
-                    enters: maybe(kept.enters),
-                    status: kept.status,
-                    error: maybe(kept.error),
-                    fault: kept.fault,
-                    resource: resource.to_owned(),
-                    page: page.to_owned(),
-                    bytes: kept.bytes,
-                });
-            }
+        let shards: Vec<_> =
+            self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner)).collect();
+        let mut all: Vec<&Kept> = shards.iter().flat_map(|shard| shard.iter()).collect();
+        all.sort_unstable_by_key(|kept| kept.sequence);
+        for kept in all {
+            let operation = text(kept.operation);
+            let (service, operation) = operation.split_once(':').unwrap_or(("", ""));
+            let (resource, page) = kept.detail.split_once('\0').unwrap_or(("", ""));
+            with(Entry {
+                sequence: kept.sequence,
+                arrived: kept.arrived,
+                answered: kept.answered,
+                connection: kept.connection,
+                service: service.to_owned(),
+                operation: operation.to_owned(),
+                account: text(kept.account),
+                region: text(kept.region),
+                enters: maybe(kept.enters),
+                status: kept.status,
+                error: maybe(kept.error),
+                fault: kept.fault,
+                resource: resource.to_owned(),
+                page: page.to_owned(),
+                bytes: kept.bytes,
+            });
         }
+    }
+
+    /// How many requests arrived so far.
+    pub fn requests(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// What it amounts to so far.
@@ -243,11 +249,14 @@ impl Journal {
 
     /// All entries as JSON Lines.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for entry in self.entries() {
-            serde_json::to_writer(&mut *out, &entry)?;
-            out.write_all(b"\n")?;
-        }
-        out.flush()
+        let mut written = Ok(());
+        self.each(|entry| {
+            if written.is_ok() {
+                let line = serde_json::to_writer(&mut *out, &entry).map_err(io::Error::from);
+                written = line.and_then(|()| out.write_all(b"\n"));
+            }
+        });
+        written.and_then(|()| out.flush())
     }
 }
 

@@ -28,7 +28,7 @@ use tokio::runtime::Runtime;
 use crate::access::sessions::{Sessions, USER_KEY, USER_SECRET};
 use crate::estate::Estate;
 use crate::faults::{Faults, Plan};
-use crate::journal::Journal;
+use crate::journal::{Entry, Journal};
 use crate::limits::{Buckets, Limit};
 use crate::services::objects::Objects;
 use crate::wire::Request;
@@ -206,6 +206,20 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
 #[error("the connection is dropped")]
 struct Dropped;
 
+/// Journals a request when its answer begins to leave, or when nobody waits for it any more.
+struct Noted<'a> {
+    state: &'a State,
+    entry: Option<Entry>,
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.state.journal.record(Entry { answered: self.state.micros(), ..entry });
+        }
+    }
+}
+
 /// Counts a request out when it is over, however it ends.
 struct Leaves<'a>(&'a Journal);
 
@@ -238,15 +252,15 @@ async fn handle(
     let _leaves = Leaves(&state.journal);
     let (arrived, at) = (state.micros(), Instant::now());
     let Processed { mut entry, reply, delivery, hang, skew } = state.process(sequence, &request);
+    entry.sequence = sequence;
+    entry.connection = connection;
+    entry.arrived = arrived;
+    let noted = Noted { state, entry: Some(entry) };
     let wait = state.settings.latency + hang;
     if !wait.is_zero() {
         tokio::time::sleep_until((at + wait).into()).await;
     }
-    entry.sequence = sequence;
-    entry.connection = connection;
-    entry.arrived = arrived;
-    entry.answered = state.micros();
-    state.journal.record(entry);
+    drop(noted);
 
     let body = match delivery {
         Delivery::Dropped => return Err(Dropped),

@@ -114,9 +114,8 @@ fn json_call(running: &Running, caller: &Caller, region: &str, target: &str, bod
 }
 
 fn assume(running: &Running, account: &str, more: &str) -> Answer {
-    let form = format!(
-        "Action=AssumeRole&Version=2011-06-15&RoleSessionName=test&RoleArn=arn:aws:iam::{account}:role/LocardAudit{more}"
-    );
+    let arn = format!("arn:aws:iam::{account}:role/LocardAudit");
+    let form = format!("Action=AssumeRole&Version=2011-06-15&RoleSessionName=test&RoleArn={arn}{more}");
     send(running, &user(), ("sts", "us-east-1"), ("POST", "/"), &[], &form).unwrap()
 }
 

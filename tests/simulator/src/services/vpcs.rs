@@ -44,7 +44,7 @@ pub(super) fn unwritten(account: &Account, region: &str, kind: &str) -> Vec<Valu
 /// AWS makes one in every region of a new account. Half of the accounts still have theirs: many organizations delete
 /// them (<https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html>).
 fn default_vpc(account: &Account, region: &str) -> Option<String> {
-    (Fnv::of(&[&account.id, "default VPC"]) % 2 == 0).then(|| id("vpc", &[&account.id, region]))
+    Fnv::of(&[&account.id, "default VPC"]).is_multiple_of(2).then(|| id("vpc", &[&account.id, region]))
 }
 
 fn default_subnet(account: &Account, region: &str, vpc: &str, zone: &str, at: usize) -> Value {

@@ -1,0 +1,186 @@
+//! One account in one region: whether it answers at all, and which of its services do.
+//!
+//! The first call to come is the probe that the others wait for. How a call goes is in `call`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Semaphore;
+
+use crate::aws::breaker::Breaker;
+use crate::aws::client::Common;
+use crate::aws::pace::Pace;
+use crate::inventory::operations::Operation;
+use crate::model::ids::{AccountId, Region};
+use crate::model::observed::{Unknown, Why};
+
+/// Requests one service of one account and region is asked at a time.
+const ROOM: usize = 8;
+
+/// One account in one region.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub account: AccountId,
+    pub region: Region,
+    pub common: Arc<Common>,
+    /// The probe is over, and others may ask for themselves.
+    open: AtomicBool,
+    /// Some service answered here.
+    known: AtomicBool,
+    /// The region refuses the account, as the probe was told.
+    closed: OnceLock<Unknown>,
+    /// Held by the probe.
+    pub probing: tokio::sync::Mutex<()>,
+    lanes: Mutex<Vec<Arc<Lane>>>,
+}
+
+/// One service of one account and region.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub service: &'static str,
+    pub room: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    pace: Pace,
+    standing: Standing,
+}
+
+/// What is known of a service's answering, which is not what it answers.
+#[derive(Clone, Debug)]
+pub(crate) enum Standing {
+    Untried,
+    Answers,
+    /// It did answer, and the last call got nothing.
+    Doubtful,
+    /// There is no point in asking.
+    Silent(Unknown),
+}
+
+impl Ground {
+    pub(crate) fn new(common: &Arc<Common>, account: &AccountId, region: &Region) -> Self {
+        Self {
+            account: account.clone(),
+            region: region.clone(),
+            common: common.clone(),
+            open: AtomicBool::new(false),
+            known: AtomicBool::new(false),
+            closed: OnceLock::new(),
+            probing: tokio::sync::Mutex::default(),
+            lanes: Mutex::default(),
+        }
+    }
+
+    /// Whether calls need not wait for a probe; an error if there is nothing to be had here.
+    pub(crate) fn is_open(&self, operation: &Operation) -> Result<bool, Unknown> {
+        match self.closed.get() {
+            Some(unknown) => Err(instead(unknown, operation)),
+            None => Ok(self.open.load(Ordering::Acquire)),
+        }
+    }
+
+    /// Whether the region knows the account: some service answered.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Acquire)
+    }
+
+    /// Lets nobody ask any more: the region told the probe that the account is unknown to it.
+    pub(crate) fn close(&self, unknown: Unknown) {
+        // The first word stands.
+        let _ = self.closed.set(unknown);
+    }
+
+    pub(crate) fn lane(&self, service: &'static str) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.iter().find(|lane| lane.service == service) {
+            return lane.clone();
+        }
+        let state = State { pace: Pace::new(self.common.limits.share), standing: Standing::Untried };
+        let lane = Arc::new(Lane { service, room: Semaphore::new(ROOM), state: Mutex::new(state) });
+        lanes.push(lane.clone());
+        lane
+    }
+
+    /// An unknown of this account and region.
+    pub(crate) fn unknown(&self, operation: &Operation, why: Why) -> Unknown {
+        let call = format!("{}:{}", operation.service, operation.name);
+        Unknown::new(&call, why).in_account(&self.account).in_region(&self.region)
+    }
+
+    /// Why not to ask a service that did not answer lately, here or in other accounts.
+    pub(crate) fn silence(&self, lane: &Lane, operation: &Operation) -> Result<(), Unknown> {
+        match lane.standing() {
+            Standing::Answers => return Ok(()),
+            Standing::Silent(unknown) => return Err(instead(&unknown, operation)),
+            Standing::Untried | Standing::Doubtful => {}
+        }
+        let refusal = self.common.with_breaker(lane.service, &self.region, |breaker| breaker.refusal(Instant::now()));
+        let Some((why, said)) = refusal else { return Ok(()) };
+        let unknown = self.unknown(operation, why).saying(said);
+        lane.stand(Standing::Silent(unknown.clone()));
+        Err(unknown)
+    }
+
+    /// A service answered, whatever it said.
+    pub(crate) fn answered(&self, lane: &Lane) {
+        self.common.note_answer();
+        lane.stand(Standing::Answers);
+        // Each answer counts: among thousands of answers a few calls that fail are no silence.
+        self.common.with_breaker(lane.service, &self.region, Breaker::answered);
+        if !self.is_known() {
+            self.known.store(true, Ordering::Release);
+            self.open.store(true, Ordering::Release);
+        }
+    }
+
+    /// A service gave no answer to a call and its retries, the first of them at `began`. Others may all the same.
+    pub(crate) fn unanswered(&self, lane: &Lane, unknown: &Unknown, began: Instant) {
+        let now = Instant::now();
+        let standing = match lane.standing() {
+            Standing::Answers => Standing::Doubtful,
+            _ => Standing::Silent(unknown.clone()),
+        };
+        lane.stand(standing);
+        // With the network down every service is silent, and none of them is to blame.
+        if self.common.answered_since(began) {
+            self.common.with_breaker(lane.service, &self.region, |b| b.unanswered(unknown, &self.account, now));
+        }
+        self.open.store(true, Ordering::Release);
+    }
+}
+
+impl Lane {
+    pub(crate) fn with_pace<T>(&self, act: impl FnOnce(&mut Pace) -> T) -> T {
+        act(&mut self.state().pace)
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.state().standing.clone()
+    }
+
+    /// Whether it ever answered.
+    pub(crate) fn is_proven(&self) -> bool {
+        matches!(self.state().standing, Standing::Answers | Standing::Doubtful)
+    }
+
+    fn stand(&self, standing: Standing) {
+        self.state().standing = standing;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The reason one call gave, for another that is not made because of it.
+fn instead(unknown: &Unknown, operation: &Operation) -> Unknown {
+    let call = format!("{}:{}", operation.service, operation.name);
+    if call == unknown.call {
+        return unknown.clone();
+    }
+    let said = unknown.message.as_ref().map_or_else(String::new, |said| format!(": {said}"));
+    Unknown { message: Some(format!("as {} was told{said}", unknown.call)), call, ..unknown.clone() }
+}

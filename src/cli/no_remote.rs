@@ -1,0 +1,57 @@
+//! Runs in a bucket, in a locard that was built without the feature `aws`: there are none, and none can be opened.
+//!
+//! It has the face of `remote`, so that what handles runs need not know.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::Refused;
+use crate::cli::place::{Credentials, StoreArgs};
+use crate::files::SnapshotWriter;
+use crate::model::prefix::S3Prefix;
+
+pub(super) enum Remote {}
+
+impl Remote {
+    pub(super) fn open(place: &S3Prefix, args: &StoreArgs, credentials: &Credentials) -> anyhow::Result<Self> {
+        let StoreArgs { work_dir: _, bucket_owner: _ } = args;
+        let Credentials { profile: _, endpoint_url: _ } = credentials;
+        let message = format!("this locard was built without AWS and cannot reach {place}");
+        Err(Refused::usage(message, "build it with the feature `aws`, or name a folder"))
+    }
+
+    pub(super) fn vacant(&self) -> anyhow::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn claim(&self, _dir: &Path) -> anyhow::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn same_run(&self, _dir: &Path) -> anyhow::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn get(&self, _name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        match *self {}
+    }
+
+    pub(super) fn put(&self, _name: &str, _content: Vec<u8>) -> anyhow::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn put_journal(&self, _dir: &Path) -> anyhow::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn seal(&self, _writer: &SnapshotWriter, _dir: &Path) -> anyhow::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn fetch_begun(&self, _dir: &Path) -> anyhow::Result<bool> {
+        match *self {}
+    }
+
+    pub(super) fn fetch_snapshots(&self, _into: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+        match *self {}
+    }
+}

@@ -1,0 +1,240 @@
+//! Runs in a bucket: each file is put there when it is complete, the manifest last, and fetched from there to go on with.
+//!
+//! What S3 is asked is in `aws::store`; what the files are is in `files`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::aws::store::{Store, StoreAccess, StoreError};
+use crate::cli::exit::Refused;
+use crate::cli::place::{Credentials, StoreArgs};
+use crate::files::{self, JOURNAL, MANIFEST, RESULTS, SNAPSHOT, SnapshotError, SnapshotWriter};
+use crate::model::prefix::S3Prefix;
+
+/// Objects under way at a time.
+const AT_A_TIME: usize = 16;
+
+/// The journal in the bucket is at most so old while files are put: a machine that dies loses no more than this.
+const JOURNAL_EVERY: Duration = Duration::from_secs(10);
+
+/// A prefix of a bucket, and what of this run is known to be there.
+pub(super) struct Remote {
+    runtime: tokio::runtime::Runtime,
+    store: Store,
+    there: Mutex<BTreeMap<String, String>>,
+    journal_put: Mutex<Instant>,
+}
+
+impl Remote {
+    pub(super) fn open(place: &S3Prefix, args: &StoreArgs, credentials: &Credentials) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .worker_threads(2)
+            // As for the sweep: the SDK's endpoint rules for S3.
+            .thread_stack_size(8 << 20)
+            .build()
+            .context("cannot start the threads that speak to S3")?;
+        let access = StoreAccess {
+            profile: credentials.profile.clone(),
+            endpoint_url: credentials.endpoint_url.clone(),
+            bucket_owner: args.bucket_owner.clone(),
+        };
+        let store = runtime.block_on(Store::open(&access, place.clone())).map_err(|e| refused(place, e))?;
+        let (there, journal_put) = (Mutex::default(), Mutex::new(Instant::now()));
+        Ok(Self { runtime, store, there, journal_put })
+    }
+
+    fn place(&self) -> &S3Prefix {
+        self.store.place()
+    }
+
+    fn said(&self, error: StoreError) -> anyhow::Error {
+        refused(self.place(), error)
+    }
+
+    /// Refuses a prefix that anything of a run lies under.
+    pub(super) fn vacant(&self) -> anyhow::Result<()> {
+        let names = self.runtime.block_on(self.store.list()).map_err(|e| self.said(e))?;
+        let holds = |file: &str| names.iter().any(|name| name == &snapshot(file));
+        let dir = PathBuf::from(self.place().to_string());
+        if holds(MANIFEST) || holds(JOURNAL) {
+            return Err(SnapshotError::Exists { dir, finished: holds(MANIFEST) }.into());
+        }
+        if names.iter().any(|name| name == RESULTS) {
+            let message = format!("{} already holds the results of another run", self.place());
+            return Err(Refused::usage(message, "choose another --out"));
+        }
+        match names.first() {
+            Some(found) => Err(SnapshotError::NotEmpty { dir, found: found.clone() }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the journal of a run that has just begun, unless another run was quicker.
+    pub(super) fn claim(&self, dir: &Path) -> anyhow::Result<()> {
+        let content = files::read_bytes(&dir.join(SNAPSHOT).join(JOURNAL))?;
+        let claimed = self.runtime.block_on(self.store.claim(&snapshot(JOURNAL), content));
+        match claimed.map_err(|e| self.said(e))? {
+            true => Ok(()),
+            false => {
+                let message = format!("another run has just begun in {}", self.place());
+                Err(Refused::usage(message, "choose another --out"))
+            }
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        self.runtime.block_on(self.store.get(name)).map_err(|e| self.said(e))
+    }
+
+    pub(super) fn put(&self, name: &str, content: Vec<u8>) -> anyhow::Result<()> {
+        self.runtime.block_on(self.store.put(name, content)).map_err(|e| self.said(e))
+    }
+
+    /// Puts a file of the snapshot that has just been completed; now and then the journal too.
+    pub(super) fn put_completed(&self, writer: &SnapshotWriter, dir: &Path, file: &str) -> anyhow::Result<()> {
+        self.put(&snapshot(file), read(dir, file)?)?;
+        if let Some(sha256) = writer.digest_of(file) {
+            self.there().insert(file.to_owned(), sha256);
+        }
+        let due = {
+            let mut last = self.journal_put.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = last.elapsed() >= JOURNAL_EVERY;
+            if due {
+                *last = Instant::now();
+            }
+            due
+        };
+        if due { self.put_journal(dir) } else { Ok(()) }
+    }
+
+    /// Puts the journal, so that a run can go on from here.
+    pub(super) fn put_journal(&self, dir: &Path) -> anyhow::Result<()> {
+        self.put(&snapshot(JOURNAL), read(dir, JOURNAL)?)
+    }
+
+    /// Puts what of a finished snapshot is not there yet: files, then the journal, then the manifest.
+    pub(super) fn seal(&self, writer: &SnapshotWriter, dir: &Path) -> anyhow::Result<()> {
+        let there = self.there().clone();
+        let left = writer.files().into_iter().filter(|file| writer.digest_of(file).as_ref() != there.get(file));
+        let left: Vec<String> = left.collect();
+        let puts = left.iter().map(|file| async move {
+            let content = read(dir, file)?;
+            self.store.put(&snapshot(file), content).await.map_err(|e| self.said(e))
+        });
+        let puts: Vec<_> = puts.collect();
+        self.runtime.block_on(stream::iter(puts).buffer_unordered(AT_A_TIME).try_collect::<()>())?;
+        self.put_journal(dir)?;
+        self.put(&snapshot(MANIFEST), read(dir, MANIFEST)?)
+    }
+
+    /// Fetches what an interrupted run has left, to go on with it; false if no run has begun.
+    pub(super) fn fetch_begun(&self, dir: &Path) -> anyhow::Result<bool> {
+        let Some(journal) = self.get(&snapshot(JOURNAL))? else { return Ok(false) };
+        let named = files::named_by_journal(&journal)?;
+        let below = dir.join(SNAPSHOT);
+        self.fetch(SNAPSHOT, named.keys().cloned().collect(), &below)?;
+        files::lay_down(&below, JOURNAL, &journal)?;
+        // Files that are not as journalled are removed and collected again, and with that put again.
+        *self.there() = named;
+        Ok(true)
+    }
+
+    /// Fetches every snapshot that the prefix stands for, each into a folder of its own below `into`: its place, and
+    /// the folder.
+    pub(super) fn fetch_snapshots(&self, into: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+        let names = self.runtime.block_on(self.store.list()).map_err(|e| self.said(e))?;
+        let found = files::snapshots_among(names.iter().map(String::as_str));
+        if found.is_empty() {
+            let message = format!("there is no snapshot in {}", self.place());
+            return Err(Refused::usage(message, "name a snapshot, the run that holds one, or a prefix of such runs"));
+        }
+        let mut fetched = Vec::new();
+        for (index, one) in found.iter().enumerate() {
+            let shown = match one.folder.as_str() {
+                "" => self.place().to_string(),
+                folder => format!("{}/{folder}", self.place()),
+            };
+            if !one.sealed {
+                return Err(SnapshotError::Unsealed { dir: PathBuf::from(shown) }.into());
+            }
+            let dir = into.join(index.to_string());
+            let manifest = self.get(&below(&one.folder, MANIFEST))?.with_context(|| format!("{shown} has vanished"))?;
+            let wanted = files::named_by_manifest(&manifest);
+            let there: BTreeSet<&str> = names.iter().filter_map(|name| inside(&one.folder, name)).collect();
+            for stray in there.iter().filter(|name| **name != MANIFEST && !wanted.contains(**name)) {
+                // Unlike in a folder, nobody can have put it there to be read: only what the manifest names is.
+                tracing::warn!(
+                    "{shown} holds {}, which its manifest does not name; it is not read",
+                    stray.escape_debug()
+                );
+            }
+            // What is not there is missed by name when the snapshot is verified.
+            let wanted = wanted.into_iter().filter(|name| there.contains(name.as_str())).collect();
+            self.fetch(&one.folder, wanted, &dir)?;
+            files::lay_down(&dir, MANIFEST, &manifest)?;
+            fetched.push((shown, dir));
+        }
+        Ok(fetched)
+    }
+
+    /// Refuses to go on with a run from this machine where another one is in the bucket.
+    pub(super) fn same_run(&self, dir: &Path) -> anyhow::Result<()> {
+        let Some(theirs) = self.get(&snapshot(JOURNAL))? else { return self.claim(dir) };
+        let ours = read(dir, JOURNAL)?;
+        // The first line has the id of the run.
+        let first = |journal: &[u8]| journal.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);
+        if first(&ours) == first(&theirs) {
+            return Ok(());
+        }
+        let message = format!("{} holds another run than {}", self.place(), dir.display());
+        Err(Refused::usage(message, "choose another --out, or another --work-dir"))
+    }
+
+    fn fetch(&self, folder: &str, names: Vec<String>, into: &Path) -> anyhow::Result<()> {
+        let gets = names.into_iter().map(|name| async move {
+            if let Some(content) = self.store.get(&below(folder, &name)).await.map_err(|e| self.said(e))? {
+                files::lay_down(into, &name, &content)?;
+            }
+            anyhow::Ok(())
+        });
+        let gets: Vec<_> = gets.collect();
+        self.runtime.block_on(stream::iter(gets).buffer_unordered(AT_A_TIME).try_collect::<()>())
+    }
+
+    fn there(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        self.there.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refused(place: &S3Prefix, error: StoreError) -> anyhow::Error {
+    let help = if error.denied {
+        format!("`locard role --document caller --store {place}` prints what the caller needs")
+    } else {
+        "check the name, --profile, AWS_REGION and --endpoint-url; an interrupted run goes on with --resume".to_owned()
+    };
+    Refused::no_result(error.to_string(), help)
+}
+
+fn snapshot(file: &str) -> String {
+    below(SNAPSHOT, file)
+}
+
+fn below(folder: &str, file: &str) -> String {
+    if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") }
+}
+
+fn inside<'a>(folder: &str, name: &'a str) -> Option<&'a str> {
+    if folder.is_empty() { Some(name) } else { name.strip_prefix(folder)?.strip_prefix('/') }
+}
+
+fn read(dir: &Path, file: &str) -> anyhow::Result<Vec<u8>> {
+    let path = dir.join(SNAPSHOT).join(file);
+    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,228 @@
+//! The first pass: workloads, trails and bucket names of every account, and what of them stays in memory.
+//!
+//! What workloads reach is read by the second pass.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::CollectError;
+use super::store::inventory_file;
+use super::sweep::{Sweep, guarded, internal, together};
+use crate::aws::client;
+use crate::collect::listing::{malformed, required};
+use crate::collect::organizations::Chosen;
+use crate::collect::scope::{Answer, Scope};
+use crate::collect::{bedrock, bedrockagent, cloudtrail, s3, sagemaker};
+use crate::inventory::operations::Session;
+use crate::inventory::organizations::AccountEntry;
+use crate::inventory::{Fact, Line, Read, not_collected};
+use crate::model::ids::{AccountId, Partition, Region};
+use crate::model::observed::{Told, Unknown, Why};
+use crate::relate::reach::References;
+
+/// What the first pass leaves in memory: names, and who could be entered.
+#[derive(Default)]
+pub(super) struct Census {
+    pub references: References,
+    pub entered: BTreeSet<AccountId>,
+    /// Regions whose workloads were read in any account.
+    pub read: BTreeSet<Region>,
+    /// Entered accounts whose trails the first pass has read.
+    pub trails_read: BTreeSet<AccountId>,
+    /// Buckets that were listed without their region. AWS sends it; not every server does.
+    pub unlocated: BTreeSet<(AccountId, String)>,
+}
+
+/// What one account's first pass adds to it.
+struct Counted {
+    references: References,
+    entered: bool,
+    read: Vec<Region>,
+    trails_read: bool,
+    unlocated: Vec<String>,
+}
+
+impl Sweep {
+    /// Workloads, trails and bucket names of every account, as they become known; in accounts that were not selected,
+    /// bucket names alone, which tell whose a bucket is.
+    pub(super) async fn first_pass(
+        self: &Arc<Self>,
+        accounts: UnboundedReceiver<Chosen>,
+    ) -> Result<Census, CollectError> {
+        let mut census = Census::default();
+        let accounts = stream::unfold(accounts, |mut accounts| async { Some((accounts.recv().await?, accounts)) });
+        let units = accounts.map(|account| {
+            let sweep = self.clone();
+            async move {
+                let counted = sweep.first_pass_of(&account).await?;
+                Ok(counted.map(|counted| (account.id, counted)))
+            }
+        });
+        self.each(units, |(account, counted)| {
+            census.references.merge(counted.references);
+            census.read.extend(counted.read);
+            census.unlocated.extend(counted.unlocated.into_iter().map(|name| (account.clone(), name)));
+            if counted.trails_read {
+                census.trails_read.insert(account.clone());
+            }
+            if counted.entered {
+                census.entered.insert(account);
+            }
+        })
+        .await?;
+        Ok(census)
+    }
+
+    /// None when the run ended before anything was learned that is not on disk already.
+    async fn first_pass_of(&self, account: &Chosen) -> Result<Option<Counted>, CollectError> {
+        let file = inventory_file(&account.id);
+        if let Some(lines) = self.store.kept(&file).await {
+            return Ok(Some(self.count(account, &lines)));
+        }
+        if self.store.completes {
+            return Ok(None);
+        }
+        let lines = AssertUnwindSafe(self.inventory(account)).catch_unwind().await.unwrap_or_else(|panic| {
+            let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
+            vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
+        });
+        if self.is_cut_short(&lines) && (lines.len() == 1 || self.store.has(&file)) {
+            return Ok(None);
+        }
+        let counted = self.count(account, &lines);
+        self.store.write(file, lines).await?;
+        Ok(Some(counted))
+    }
+
+    fn count(&self, account: &Chosen, lines: &[Line]) -> Counted {
+        let entered = lines.iter().any(|line| matches!(&line.fact, Fact::Account(entry) if entry.session.is_ok()));
+        let unlocated = lines.iter().filter_map(|line| match &line.fact {
+            Fact::BucketName(bucket) if bucket.region.is_none() => Some(bucket.name.clone()),
+            _ => None,
+        });
+        let read = lines.iter().find_map(|line| match &line.fact {
+            Fact::Account(entry) => Some(entry.read_regions.clone()),
+            _ => None,
+        });
+        Counted {
+            references: References::of(lines),
+            entered,
+            read: read.into_iter().flatten().collect(),
+            trails_read: entered && self.reads_trails(account),
+            unlocated: unlocated.collect(),
+        }
+    }
+
+    /// The trails of the management account may record every member.
+    fn reads_trails(&self, account: &Chosen) -> bool {
+        account.selected || self.management.as_ref() == Some(&account.id)
+    }
+
+    async fn inventory(&self, account: &Chosen) -> Vec<Line> {
+        let entry = self.entry(&account.id);
+        let session = match entry.ready(Session::Evidence).await {
+            Ok(session) => session,
+            Err(unknown) => return vec![not_entered(account, unknown)],
+        };
+        let home = Scope::new(&self.frame, &entry, &self.home);
+        let regions = async {
+            if self.reads_trails(account) {
+                enabled_regions(&home).await
+            } else {
+                (Err(not_collected("ec2:DescribeRegions").in_account(&account.id)), Vec::new())
+            }
+        };
+        // Entered meanwhile; whoever asks for workloads hears why if that fails.
+        let workloads = async {
+            if account.selected {
+                let _ = entry.ready(Session::Workloads).await;
+            }
+        };
+        let ((enabled, reads), ()) = tokio::join!(regions, workloads);
+        let told = self.allowed(&enabled);
+        let read: Vec<Region> = if account.selected { told.clone() } else { Vec::new() };
+        let read: Vec<Region> = read.into_iter().filter(|region| self.chosen(region)).collect();
+        let trails = if self.reads_trails(account) { told } else { Vec::new() };
+
+        let regions: BTreeSet<&Region> = read.iter().chain(&trails).collect();
+        let scopes: Vec<Scope> = regions.iter().map(|region| Scope::new(&self.frame, &entry, region)).collect();
+        let mut units: Vec<BoxFuture<'_, Vec<Line>>> = vec![guarded(&home, "s3", s3::list(&home))];
+        for scope in &scopes {
+            if trails.contains(&scope.region) {
+                units.push(guarded(scope, "cloudtrail", cloudtrail::collect(scope)));
+            }
+            if read.contains(&scope.region) {
+                units.push(guarded(scope, "sagemaker", sagemaker::collect(scope)));
+                units.push(guarded(scope, "bedrock", bedrock::collect(scope)));
+                units.push(guarded(scope, "bedrock-agent", bedrockagent::collect(scope)));
+            }
+        }
+        let mut lines = together(units).await;
+        let fact = AccountEntry {
+            session: Ok(session),
+            enabled_regions: enabled,
+            read_regions: read,
+            workloads: account.selected,
+        };
+        lines.push(Line::new(&account.id, None, account.id.as_str(), reads, Fact::Account(fact)));
+        lines
+    }
+
+    /// Regions of an account where something may be asked. Where they could not be told: those the run was asked
+    /// for, else the home region, which every account has.
+    fn allowed(&self, enabled: &Told<Vec<Region>>) -> Vec<Region> {
+        let mut regions = match enabled {
+            Ok(regions) => regions.clone(),
+            Err(_) if self.options.regions.is_empty() => vec![self.home.clone()],
+            Err(_) => self.options.regions.clone(),
+        };
+        regions.retain(|region| !self.options.skip_regions.contains(region));
+        regions
+    }
+
+    fn chosen(&self, region: &Region) -> bool {
+        self.options.regions.is_empty() || self.options.regions.contains(region)
+    }
+}
+
+fn not_entered(account: &Chosen, unknown: Unknown) -> Line {
+    let regions = Unknown::new("ec2:DescribeRegions", Why::NotEntered).in_account(&account.id);
+    let fact = AccountEntry {
+        session: Err(unknown),
+        enabled_regions: Err(regions),
+        read_regions: Vec::new(),
+        workloads: account.selected,
+    };
+    Line::new(&account.id, None, account.id.as_str(), Vec::new(), Fact::Account(fact))
+}
+
+/// The regions enabled in an account, sorted, without those of other partitions.
+async fn enabled_regions(home: &Scope) -> (Told<Vec<Region>>, Vec<Read>) {
+    let call = "ec2:DescribeRegions";
+    let request = client::ec2(&home.evidence).describe_regions().all_regions(true);
+    let Answer { value, read } = match home.ask(call, || request.clone().send()).await {
+        Ok(answer) => answer,
+        Err(unknown) => return (Err(unknown), Vec::new()),
+    };
+    let regions = required(home, call, "regionInfo", value.regions).and_then(|regions| {
+        let mut enabled = BTreeSet::new();
+        for region in regions {
+            let name = required(home, call, "regionName", region.region_name)?;
+            let status = required(home, call, "optInStatus", region.opt_in_status)?;
+            let region = Region::new(name);
+            if status != "not-opted-in" && Partition::of_region(&region) == home.partition {
+                enabled.insert(region);
+            }
+        }
+        if enabled.is_empty() {
+            return Err(malformed(home, call, "no region is enabled"));
+        }
+        Ok(enabled.into_iter().collect())
+    });
+    (regions, vec![read])
+}

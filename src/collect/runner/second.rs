@@ -1,0 +1,244 @@
+//! The second pass: what the inventory reaches, read by its owner, and what that reaches in turn.
+//!
+//! Which names those are is decided in `relate::reach`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
+
+use super::CollectError;
+use super::first::Census;
+use super::store::reached_file;
+use super::sweep::{Sweep, guarded, together};
+use crate::collect::scope::Scope;
+use crate::collect::{cloudtrail, ec2, kms, listing, logs, s3};
+use crate::inventory::{Fact, Line};
+use crate::model::ids::{AccountId, Region};
+use crate::model::observed::Told;
+use crate::relate::done::Done;
+use crate::relate::reach::{Reading, References, readings};
+
+/// What evidence refers to is read too, and what that refers to, until nothing new is named. Chains of buckets are two
+/// or three long; the limit is for whoever builds one to keep a sweep busy.
+const ROUNDS: usize = 8;
+
+/// Files of an interrupted run that are read back at a time.
+const READ_BACK: usize = 4;
+
+/// One account's share of a round of the second pass.
+struct Unit {
+    account: AccountId,
+    readings: Vec<Reading>,
+    /// Those of its buckets that must be located first.
+    unlocated: BTreeSet<String>,
+    /// Whether its trails are to be read too.
+    trails: bool,
+    /// An earlier round has written its file.
+    before: bool,
+}
+
+impl Sweep {
+    /// What the inventory reaches, read by its owner, and what that reaches in turn.
+    pub(super) async fn second_pass(self: &Arc<Self>, mut census: Census) -> Result<(), CollectError> {
+        let mut read = Done::default();
+        let mut written: BTreeSet<AccountId> = BTreeSet::new();
+        // What an interrupted run has read already says as much as what this one reads.
+        let mut kept = stream::iter(census.entered.iter().cloned().collect::<Vec<_>>())
+            .map(|account| async { (self.store.kept(&reached_file(&account)).await, account) })
+            .buffered(READ_BACK);
+        while let Some((lines, account)) = kept.next().await {
+            let Some(lines) = lines else { continue };
+            read.mark_lines(&account, &lines);
+            if lines.iter().any(lists_trails) {
+                census.trails_read.insert(account.clone());
+            }
+            census.references.merge(References::of(&lines));
+            written.insert(account);
+        }
+        drop(kept);
+        for _ in 0..ROUNDS {
+            let mut by_account: BTreeMap<AccountId, Vec<Reading>> = BTreeMap::new();
+            for mut reading in readings(&census.references, &self.home) {
+                // Whose a bucket is that no account of a shard lists is known when all shards are merged.
+                if self.options.shard.is_some() {
+                    reading.probes.clear();
+                }
+                let skipped = self.options.skip_regions.contains(&reading.region);
+                if skipped || !census.entered.contains(&reading.account) {
+                    continue;
+                }
+                if let Some(reading) = read.left(reading) {
+                    read.mark(&reading);
+                    by_account.entry(reading.account.clone()).or_default().push(reading);
+                }
+            }
+            if by_account.is_empty() || self.stop().is_set() {
+                break;
+            }
+            self.progress.begin("evidence", Some(by_account.len()));
+            let units = by_account.into_iter().map(|(account, readings)| {
+                // Buckets are judged by the trails of their owner, which may not have been selected.
+                let buckets = readings.iter().any(|reading| !reading.buckets.is_empty());
+                let unit = Unit {
+                    trails: buckets && census.trails_read.insert(account.clone()),
+                    unlocated: unlocated(&census.unlocated, &account, &readings),
+                    before: written.contains(&account),
+                    account,
+                    readings,
+                };
+                let sweep = self.clone();
+                async move { sweep.reached(unit).await }
+            });
+            let units: Vec<_> = units.collect();
+            self.each(stream::iter(units), |(account, references, told)| {
+                census.references.merge(references);
+                // Buckets were read where they turned out to be, which is not where they were asked for.
+                read.extend(told);
+                written.insert(account);
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// None when the run ended before what is on disk could be bettered.
+    async fn reached(&self, unit: Unit) -> Result<Option<(AccountId, References, Done)>, CollectError> {
+        let file = reached_file(&unit.account);
+        let lines = self.read_reached(&unit).await;
+        if self.is_cut_short(&lines) && self.store.has(&file) {
+            return Ok(None);
+        }
+        let references = References::of(&lines);
+        let mut told = Done::default();
+        told.mark_lines(&unit.account, &lines);
+        let lines = if unit.before { merged(self.store.read(&file).await?, lines) } else { lines };
+        self.store.write(file, lines).await?;
+        Ok(Some((unit.account, references, told)))
+    }
+
+    async fn read_reached(&self, unit: &Unit) -> Vec<Line> {
+        let entry = self.entry(&unit.account);
+        let home = Scope::new(&self.frame, &entry, &self.home);
+        let (readings, mut lines) = locate(&home, unit).await;
+        let mut regions: BTreeSet<&Region> = readings.keys().collect();
+        if unit.trails {
+            regions.insert(&self.home);
+        }
+        regions.retain(|region| !self.options.skip_regions.contains(region));
+        let scopes: Vec<Scope> = regions.iter().map(|region| Scope::new(&self.frame, &entry, region)).collect();
+        let mut units = Vec::new();
+        for scope in &scopes {
+            if let Some(reading) = readings.get(&scope.region) {
+                units.extend(region_reached(scope, reading));
+            }
+            if unit.trails {
+                units.push(guarded(scope, "cloudtrail", cloudtrail::collect(scope)));
+            }
+        }
+        lines.extend(together(units).await);
+        lines
+    }
+}
+
+fn lists_trails(line: &Line) -> bool {
+    matches!(&line.fact, Fact::Listing(listing) if listing.call == "cloudtrail:DescribeTrails")
+}
+
+fn region_reached<'a>(scope: &'a Scope, reading: &'a Reading) -> Vec<BoxFuture<'a, Vec<Line>>> {
+    let mut units = Vec::new();
+    if !reading.buckets.is_empty() {
+        units.push(guarded(scope, "s3", s3::read(scope, &reading.buckets)));
+    }
+    if !reading.probes.is_empty() {
+        units.push(guarded(scope, "s3", s3::probe(scope, &reading.probes)));
+    }
+    if !reading.subnets.is_empty() {
+        units.push(guarded(scope, "ec2", ec2::collect(scope, &reading.subnets)));
+    }
+    if !reading.log_groups.is_empty() {
+        units.push(guarded(scope, "logs", logs::collect(scope, &reading.log_groups)));
+    }
+    if reading.deliveries {
+        units.push(guarded(scope, "logs", logs::deliveries(scope)));
+    }
+    if !reading.keys.is_empty() {
+        units.push(guarded(scope, "kms", kms::collect(scope, &reading.keys)));
+    }
+    units
+}
+
+/// The buckets among readings that were listed without a region.
+fn unlocated(all: &BTreeSet<(AccountId, String)>, account: &AccountId, readings: &[Reading]) -> BTreeSet<String> {
+    let names = readings.iter().flat_map(|reading| &reading.buckets);
+    names.filter(|name| all.contains(&(account.clone(), (*name).clone()))).cloned().collect()
+}
+
+/// The readings by the region they are to be made in, and lines for buckets whose region cannot be found out.
+async fn locate(home: &Scope, unit: &Unit) -> (BTreeMap<Region, Reading>, Vec<Line>) {
+    let mut by_region: BTreeMap<Region, Reading> = BTreeMap::new();
+    let mut lines = Vec::new();
+    let mut asked = Vec::new();
+    for name in &unit.unlocated {
+        asked.push(s3::locate(home, name));
+    }
+    let answers = listing::few_at_a_time(asked).await;
+    let places: BTreeMap<&str, Told<Region>> = unit.unlocated.iter().map(String::as_str).zip(answers).collect();
+    for reading in &unit.readings {
+        let mut moved = reading.clone();
+        moved.buckets.retain(|name| !places.contains_key(name.as_str()));
+        // Deliveries are asked for where buckets are; all of them may turn out to be elsewhere.
+        moved.deliveries = reading.deliveries && (reading.buckets.is_empty() || !moved.buckets.is_empty());
+        merge(
+            by_region.entry(reading.region.clone()).or_insert_with(|| nothing(&reading.account, &reading.region)),
+            moved,
+        );
+        for name in &reading.buckets {
+            match places.get(name.as_str()) {
+                None => {}
+                Some(Ok(region)) => {
+                    let place = by_region.entry(region.clone()).or_insert_with(|| nothing(&reading.account, region));
+                    place.buckets.insert(name.clone());
+                    place.deliveries |= reading.deliveries;
+                }
+                Some(Err(unknown)) => {
+                    let fact = Fact::Bucket(Box::new(s3::unread(name, unknown)));
+                    lines.push(Line::new(&unit.account, None, home.arn("s3", name), Vec::new(), fact));
+                }
+            }
+        }
+    }
+    (by_region, lines)
+}
+
+fn nothing(account: &AccountId, region: &Region) -> Reading {
+    Reading {
+        account: account.clone(),
+        region: region.clone(),
+        buckets: BTreeSet::new(),
+        probes: BTreeSet::new(),
+        subnets: BTreeSet::new(),
+        log_groups: BTreeSet::new(),
+        deliveries: false,
+        keys: BTreeSet::new(),
+    }
+}
+
+fn merge(into: &mut Reading, other: Reading) {
+    into.buckets.extend(other.buckets);
+    into.probes.extend(other.probes);
+    into.subnets.extend(other.subnets);
+    into.log_groups.extend(other.log_groups);
+    into.deliveries |= other.deliveries;
+    into.keys.extend(other.keys);
+}
+
+/// The lines of two rounds. A later round may list again what an earlier one listed; the later word stands.
+fn merged(before: Vec<Line>, after: Vec<Line>) -> Vec<Line> {
+    let mut by_key = BTreeMap::new();
+    for line in before.into_iter().chain(after) {
+        by_key.insert((line.kind.clone(), line.id.clone(), line.region.clone()), line);
+    }
+    by_key.into_values().collect()
+}

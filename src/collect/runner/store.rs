@@ -1,0 +1,127 @@
+//! The files of the snapshot as the sweep uses them: what an earlier run completed, and what this one adds.
+//!
+//! Where files are and how they are sealed is behind [`Sink`].
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::{CollectError, Sink};
+use crate::inventory::Line;
+use crate::model::ids::AccountId;
+use crate::model::observed::Why;
+
+/// Files compressed or read at a time: each takes memory of its own, and one disk is behind them all.
+const AT_A_TIME: u32 = 4;
+
+/// The sink, and who is at it.
+#[derive(Clone)]
+pub(super) struct Store {
+    sink: Arc<dyn Sink>,
+    /// What is there stays as it is: only what it reaches and nobody has read is read.
+    pub completes: bool,
+    room: Arc<Semaphore>,
+}
+
+impl Store {
+    pub(super) fn new(sink: Arc<dyn Sink>) -> Self {
+        Self { sink, completes: false, room: Arc::new(Semaphore::new(AT_A_TIME as usize)) }
+    }
+
+    /// The same for a run that completes another's snapshot.
+    pub(super) fn completing(sink: Arc<dyn Sink>) -> Self {
+        Self { completes: true, ..Self::new(sink) }
+    }
+
+    /// Whether the file is complete.
+    pub(super) fn has(&self, file: &str) -> bool {
+        self.sink.done(file)
+    }
+
+    /// The lines of a file that an interrupted run completed; none if there is something in it that this run may read,
+    /// or if it cannot be read back.
+    pub(super) async fn kept(&self, file: &str) -> Option<Vec<Line>> {
+        if !self.has(file) {
+            return None;
+        }
+        match self.read(file).await {
+            Ok(lines) if self.completes || !lines.iter().any(worth_repeating) => Some(lines),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!("{file} is collected again: {error}");
+                None
+            }
+        }
+    }
+
+    pub(super) async fn read(&self, file: &str) -> Result<Vec<Line>, CollectError> {
+        let file = file.to_owned();
+        self.work(move |sink| sink.read(&file)).await
+    }
+
+    pub(super) async fn write(&self, file: String, lines: Vec<Line>) -> Result<(), CollectError> {
+        self.work(move |sink| sink.write_lines(&file, lines)).await
+    }
+
+    pub(super) async fn write_json(&self, file: &'static str, value: serde_json::Value) -> Result<(), CollectError> {
+        self.work(move |sink| sink.write_json(file, &value)).await
+    }
+
+    /// Waits for whoever is still at it, those included whose results nobody waits for any more, and lets in nobody
+    /// else: the snapshot is about to be sealed.
+    pub(super) async fn settle(&self) {
+        let _all = self.room.acquire_many(AT_A_TIME).await;
+        self.room.close();
+    }
+
+    /// Files are compressed and synced; that must not hold up the calls under way.
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Sink) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, CollectError> {
+        let sink = self.sink.clone();
+        let Ok(room) = self.room.clone().acquire_owned().await else {
+            // Too late: whoever asks was given up.
+            return std::future::pending().await;
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            let _room = room;
+            work(sink.as_ref())
+        });
+        match done.await {
+            Ok(result) => result.map_err(CollectError::Snapshot),
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(cancelled) => panic!("internal error: nobody cancels work on disk: {cancelled}"),
+            },
+        }
+    }
+}
+
+/// Who was in scope.
+pub(super) const ORGANIZATION: &str = "organization.json";
+
+pub(super) fn inventory_file(account: &AccountId) -> String {
+    format!("accounts/{account}/inventory.jsonl.zst")
+}
+
+pub(super) fn reached_file(account: &AccountId) -> String {
+    format!("accounts/{account}/reached.jsonl.zst")
+}
+
+/// Whether a line holds an unknown that may be known when asked again.
+pub(super) fn worth_repeating(line: &Line) -> bool {
+    fn passing(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Object(members) => {
+                let why = members.get("call").and(members.get("why"));
+                let why = why.and_then(|why| serde_json::from_value::<Why>(why.clone()).ok());
+                why.is_some_and(Why::passing) || members.values().any(passing)
+            }
+            serde_json::Value::Array(values) => values.iter().any(passing),
+            _ => false,
+        }
+    }
+    let value = serde_json::to_value(&line.fact);
+    passing(&value.unwrap_or_else(|error| panic!("internal error: a fact is plain data: {error}")))
+}

@@ -1,0 +1,154 @@
+//! What all units of a run share: how accounts are entered, and in which order they have their turns.
+//!
+//! What a unit reads is in `first` and `second`.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::store::{Store, worth_repeating};
+use super::{CollectError, GRACE, Options};
+use crate::aws::session::{Caller, Entry, Role};
+use crate::aws::stop::Stop;
+use crate::collect::listing;
+use crate::collect::progress::Progress;
+use crate::collect::scope::{Frame, Scope};
+use crate::inventory::Line;
+use crate::inventory::operations::OPERATIONS;
+use crate::model::ids::{AccountId, Region};
+use crate::model::observed::Why;
+
+/// An account takes some round trips before it asks much; others are not started faster than this meanwhile.
+const START_EVERY: Duration = Duration::from_millis(4);
+/// How often it is looked whether another account may start.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Everything the units of a run share.
+pub(super) struct Sweep {
+    pub caller: Arc<Caller>,
+    /// None: single-account mode.
+    pub role: Option<Arc<Role>>,
+    pub home: Region,
+    pub frame: Frame,
+    pub options: Options,
+    pub management: Option<AccountId>,
+    pub store: Store,
+    pub progress: Arc<Progress>,
+}
+
+impl Sweep {
+    /// An account, to be entered anew: sessions and what was learned of its regions are gone when its unit is.
+    pub(super) fn entry(&self, account: &AccountId) -> Entry {
+        match &self.role {
+            Some(role) => self.caller.entry(account, role),
+            None => self.caller.own_entry(),
+        }
+    }
+
+    pub(super) fn stop(&self) -> &Stop {
+        &self.options.stop
+    }
+
+    /// Runs units, each as a task of its own, as many at a time as keep the requests of the process under way. When the
+    /// run is to end, no unit is started any more, and those that do not end soon are given up.
+    pub(super) async fn each<T, U>(
+        &self,
+        units: impl Stream<Item = U>,
+        mut take: impl FnMut(T),
+    ) -> Result<(), CollectError>
+    where
+        T: Send + 'static,
+        U: Future<Output = Result<Option<T>, CollectError>> + Send + 'static,
+    {
+        let mut units = pin!(units);
+        let mut running = JoinSet::new();
+        let mut more = true;
+        let mut next_start = Instant::now();
+        loop {
+            let ends = self.stop().since().map(|at| Instant::from_std(at) + GRACE);
+            more &= ends.is_none();
+            if !more && running.is_empty() {
+                return Ok(());
+            }
+            let room = more && self.has_room(running.len());
+            tokio::select! {
+                biased;
+                Some(done) = running.join_next() => match done {
+                    // An error drops the set, which ends what still runs: its results could not be kept either.
+                    Ok(result) => if let Some(value) = result? {
+                        take(value);
+                        self.progress.step();
+                    },
+                    Err(failed) => match failed.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(cancelled) => panic!("internal error: nobody cancels a unit: {cancelled}"),
+                    },
+                },
+                () = sleep_until(ends.unwrap_or_else(Instant::now)), if ends.is_some() => return Ok(()),
+                () = self.stop().heard(), if ends.is_none() => {}
+                unit = async { sleep_until(next_start).await; units.next().await }, if room => match unit {
+                    Some(unit) => {
+                        running.spawn(unit);
+                        next_start = Instant::now() + START_EVERY;
+                    }
+                    None => more = false,
+                },
+                () = sleep(LOOK_EVERY), if more && !room => {}
+            }
+        }
+    }
+
+    /// Whether one more account may be read: as long as requests could be under way that nobody asks for, up to a number
+    /// that memory bears. Accounts that wait for AWS, and not for us, leave room for others.
+    fn has_room(&self, running: usize) -> bool {
+        running < self.options.accounts_in_flight.max(1) && (running == 0 || self.caller.common.turns.idle())
+    }
+
+    /// Whether a unit was cut short by the end of the run: something in it is unknown that might be known.
+    pub(super) fn is_cut_short(&self, lines: &[Line]) -> bool {
+        self.stop().is_set() && lines.iter().any(worth_repeating)
+    }
+}
+
+/// All lines of services that are asked side by side.
+pub(super) async fn together(units: Vec<BoxFuture<'_, Vec<Line>>>) -> Vec<Line> {
+    units.into_iter().collect::<FuturesUnordered<_>>().concat().await
+}
+
+/// Runs a collector so that a bug in it costs only what it would have told: that is unknown then, not absent.
+pub(super) fn guarded<'a>(
+    scope: &'a Scope,
+    service: &'static str,
+    collector: impl Future<Output = Vec<Line>> + Send + 'a,
+) -> BoxFuture<'a, Vec<Line>> {
+    let lines = AssertUnwindSafe(collector).catch_unwind();
+    let or_unknown = move |lines: Result<Vec<Line>, Box<dyn Any + Send>>| {
+        lines.unwrap_or_else(|panic| {
+            let Some(first) = OPERATIONS.iter().find(|operation| operation.service == service) else {
+                panic!("internal error: no operation of {service} is listed");
+            };
+            let call = format!("{}:{}", first.service, first.name);
+            let unknown = scope.unknown(&call, Why::Failed).saying(internal(panic.as_ref()));
+            vec![listing::listing(scope, &call, Err(unknown), 0, Vec::new())]
+        })
+    };
+    lines.map(or_unknown).boxed()
+}
+
+pub(super) fn internal(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    match text {
+        Some(text) if text.starts_with("internal error") => text.to_owned(),
+        Some(text) => format!("internal error: {text}"),
+        None => "internal error".to_owned(),
+    }
+}

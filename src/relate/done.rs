@@ -1,0 +1,125 @@
+//! What the second pass has read, or tried to, and what is reached and was not: nothing is asked twice.
+//!
+//! Names only; what was read is on disk.
+
+use std::collections::BTreeSet;
+
+use crate::inventory::{Fact, Line};
+use crate::model::hash;
+use crate::model::ids::{AccountId, Region};
+
+use super::reach::{Reading, References, readings};
+
+/// Digests of what was read: of what kind it is, in which account and region, and its name. A bucket is read where it
+/// turns out to be, and probed by whoever refers to it first; its region, and that account, make no other of it.
+#[derive(Debug, Default)]
+pub struct Done(BTreeSet<u128>);
+
+const NOWHERE: &str = "";
+
+fn bucket(account: &AccountId, name: &str) -> u128 {
+    hash::short(&["bucket", account.as_str(), NOWHERE, name])
+}
+
+fn probe(name: &str) -> u128 {
+    hash::short(&["probe", NOWHERE, NOWHERE, name])
+}
+
+fn other(kind: &str, account: &AccountId, region: &Region, name: &str) -> u128 {
+    hash::short(&[kind, account.as_str(), region.as_str(), name])
+}
+
+impl Done {
+    /// What of a reading is still to be read; none if nothing is.
+    pub fn left(&self, mut reading: Reading) -> Option<Reading> {
+        let Reading { account, region, buckets, probes, subnets, log_groups, deliveries, keys } = &mut reading;
+        let new = |digest: u128| !self.0.contains(&digest);
+        buckets.retain(|name| new(bucket(account, name)));
+        probes.retain(|name| new(probe(name)));
+        subnets.retain(|name| new(other("subnet", account, region, name)));
+        log_groups.retain(|name| new(other("log_group", account, region, name)));
+        keys.retain(|name| new(other("key", account, region, name)));
+        *deliveries &= new(other("deliveries", account, region, ""));
+        let names = [buckets, probes, subnets, log_groups, keys];
+        (*deliveries || names.iter().any(|names| !names.is_empty())).then_some(reading)
+    }
+
+    pub fn mark(&mut self, reading: &Reading) {
+        let Reading { account, region, buckets, probes, subnets, log_groups, deliveries, keys } = reading;
+        self.0.extend(buckets.iter().map(|name| bucket(account, name)));
+        self.0.extend(probes.iter().map(|name| probe(name)));
+        for (kind, names) in [("subnet", subnets), ("log_group", log_groups), ("key", keys)] {
+            self.0.extend(names.iter().map(|name| other(kind, account, region, name)));
+        }
+        if *deliveries {
+            self.0.insert(other("deliveries", account, region, ""));
+        }
+    }
+
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Marks what the lines of a file tell of.
+    pub fn mark_lines(&mut self, account: &AccountId, lines: &[Line]) {
+        for line in lines {
+            let (kind, name) = match &line.fact {
+                Fact::Bucket(fact) => {
+                    self.0.insert(bucket(account, &fact.name));
+                    continue;
+                }
+                Fact::BucketProbe(fact) => {
+                    self.0.insert(probe(&fact.name));
+                    continue;
+                }
+                Fact::Subnet(subnet) => ("subnet", subnet.id.as_str()),
+                Fact::LogGroup(group) => ("log_group", group.name.as_str()),
+                Fact::Key(key) => ("key", key.reference.as_str()),
+                Fact::LogDeliveries(_) => ("deliveries", ""),
+                _ => continue,
+            };
+            if let Some(region) = &line.region {
+                self.0.insert(other(kind, account, region, name));
+            }
+        }
+    }
+}
+
+/// What a snapshot's facts reach that is not in it, though its owner was entered.
+#[derive(Debug, Default)]
+pub struct Unread {
+    references: References,
+    done: Done,
+    entered: BTreeSet<AccountId>,
+}
+
+impl Unread {
+    /// Adds all lines of an account, both passes.
+    pub fn add(&mut self, account: &AccountId, lines: &[Line]) {
+        self.references.merge(References::of(lines));
+        self.done.mark_lines(account, lines);
+        if lines.iter().any(|line| matches!(&line.fact, Fact::Account(entry) if entry.session.is_ok())) {
+            self.entered.insert(account.clone());
+        }
+    }
+
+    /// Adds what another one was given.
+    pub fn merge(&mut self, other: Self) {
+        self.references.merge(other.references);
+        self.done.extend(other.done);
+        self.entered.extend(other.entered);
+    }
+
+    /// Accounts that were entered.
+    pub fn entered(&self) -> usize {
+        self.entered.len()
+    }
+
+    /// How many things are still to be read; what those lead to is not known yet. `home` is the partition's home
+    /// region; nothing is asked in regions to skip.
+    pub fn count(&self, home: &Region, skip: &[Region]) -> u64 {
+        let all = readings(&self.references, home).into_iter();
+        let asked = all.filter(|r| self.entered.contains(&r.account) && !skip.contains(&r.region));
+        asked.filter_map(|reading| self.done.left(reading)).map(|left| left.things()).sum()
+    }
+}

@@ -1,0 +1,305 @@
+//! The sweep against a simulated organization: ended early and gone on with, short of time, sessions, disk and goodwill.
+//!
+//! What goes wrong in answers is tried in `faults`; here it is the run itself that is disturbed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use locard::finding::Status;
+use locard::model::observed::Why;
+use locard::results::Results;
+use locard_simulator::estate::Plan as Size;
+use locard_simulator::faults::{Kind, Plan, Rule};
+use locard_simulator::{Estate, Running, Settings, start};
+use serde_json::Value;
+
+use crate::binary::{Ran, fresh, locard_command, results};
+
+/// A server of one test, with the organization that all have, and a folder that outlives the test.
+struct Organization {
+    running: Running,
+    folder: PathBuf,
+}
+
+impl Organization {
+    fn start(name: &str, settings: Settings) -> Self {
+        let folder = fresh(Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep").join(name));
+        fs::create_dir_all(&folder).unwrap();
+        // The same for all, the times of what it tells included.
+        static NOW: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
+        let estate = Estate::generate(Size { accounts: 8, regions: 4, seed: 3 }, *NOW);
+        Self { running: start(estate, settings).unwrap(), folder }
+    }
+
+    /// `locard`, for this organization, not started yet.
+    fn command(&self, program: Command, args: &[&str]) -> Command {
+        let credentials = self.running.credentials();
+        let mut command = program;
+        command
+            .args(args)
+            .args(["--endpoint-url", &self.running.url(), "--format", "json", "--no-progress", "--max-rate", "100%"])
+            .env("AWS_ACCESS_KEY_ID", credentials.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key)
+            .env("AWS_CONFIG_FILE", self.folder.join("no-config"))
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.folder.join("no-credentials"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_REGION", "us-east-1");
+        command
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// `locard audit` into a folder of this name.
+    fn audit(&self, name: &str, args: &[&str]) -> Ran {
+        let out = self.out(name);
+        let all = [&["audit", "--out", out.to_str().unwrap()], args].concat();
+        Ran::from(self.command(locard_command(&[]), &all).output().unwrap())
+    }
+
+    /// The same, as a process that runs.
+    fn begin(&self, name: &str) -> Child {
+        let out = self.out(name);
+        let args = ["audit", "--out", out.to_str().unwrap()];
+        self.command(locard_command(&[]), &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// The snapshot goes on and becomes what it would have been.
+    fn goes_on(&self, name: &str) {
+        let resumed = self.audit(name, &["--resume"]);
+        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+        assert!(!results(&self.out(name)).run.partial);
+        assert_same(&self.out(name), &UNDISTURBED);
+    }
+
+    /// Waits until so many files are in the journal of the snapshot.
+    fn wait_for_files(&self, name: &str, files: usize) {
+        let journal = self.out(name).join("snapshot/journal.jsonl");
+        let began = Instant::now();
+        while fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) <= files {
+            assert!(began.elapsed() < Duration::from_secs(120), "nothing is in {}", journal.display());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn manifest(&self, name: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.out(name).join("snapshot/manifest.json")).unwrap()).unwrap()
+    }
+}
+
+/// Slow enough to be caught in the middle.
+fn slow() -> Settings {
+    Settings { latency: Duration::from_millis(250), ..Settings::default() }
+}
+
+/// The results of a run that nothing disturbs.
+static UNDISTURBED: LazyLock<PathBuf> = LazyLock::new(|| {
+    let organization = Organization::start("undisturbed", Settings::default());
+    let ran = organization.audit("run", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    organization.out("run")
+});
+
+/// Everything the results say, but for which run says it and when it was read.
+fn timeless(folder: &Path) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                members.remove("at");
+                members.values_mut().for_each(strip);
+                // In the order of reading, and one entry for calls that were answered in the same second.
+                if let Some(Value::Array(evidence)) = members.get_mut("evidence") {
+                    evidence.sort_by_cached_key(Value::to_string);
+                    evidence.dedup();
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_slice(&fs::read(folder.join("results.json")).unwrap()).unwrap();
+    strip(&mut value);
+    value.as_object_mut().unwrap().remove("run");
+    value
+}
+
+fn assert_same(folder: &Path, other: &Path) {
+    let (one, two) = (timeless(folder), timeless(other));
+    for (key, value) in one.as_object().unwrap() {
+        let before = &two[key];
+        if let (Value::Array(values), Value::Array(others)) = (value, before) {
+            let odd = values.iter().zip(others).find(|(one, two)| one != two);
+            let odd = odd.map(|(one, two)| format!("{one}\n{two}"));
+            assert!(odd.is_none() && values.len() == others.len(), "{key}:\n{}", odd.unwrap_or_default());
+        }
+        assert_eq!(value, before, "{key}");
+    }
+}
+
+/// Each finding says what it says undisturbed, or that it is unknown; a finding may be missing, and so may what it is
+/// about.
+fn assert_nothing_flips(results: &Results) {
+    let undisturbed = crate::binary::results(&UNDISTURBED);
+    let statuses: BTreeMap<&str, Status> =
+        undisturbed.findings.iter().map(|finding| (finding.id.as_str(), finding.status)).collect();
+    for finding in results.findings.iter().filter(|finding| finding.status != Status::Unknown) {
+        let before = statuses.get(finding.id.as_str());
+        assert_eq!(before, Some(&finding.status), "{} {} {}", finding.check, finding.resource, finding.reason);
+    }
+    let (now, then) = (&results.score, &undisturbed.score);
+    assert!(now.low <= then.low + 1e-9 && now.high >= then.high - 1e-9, "{now:?} does not hold {then:?}");
+}
+
+#[test]
+fn a_run_ends_in_time_and_judges_what_it_has() {
+    let organization = Organization::start("in-time", slow());
+    let began = Instant::now();
+    let ran = organization.audit("run", &["--max-duration", "4s"]);
+    let took = began.elapsed();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("time is up"), "{}", ran.stderr);
+    assert_eq!(organization.manifest("run")["complete"], false);
+    let partly = results(&organization.out("run"));
+    assert!(partly.run.partial && !partly.run.partial_reasons.is_empty());
+    assert_nothing_flips(&partly);
+    organization.goes_on("run");
+    // Collecting alone is bounded; judging comes on top.
+    eprintln!("ended after {took:?}");
+}
+
+fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn a_signal_ends_a_run_soon_and_leaves_what_can_be_gone_on_with() {
+    for (name, signal) in [("interrupted", "-INT"), ("terminated", "-TERM")] {
+        let organization = Organization::start(name, slow());
+        let mut run = organization.begin("run");
+        organization.wait_for_files("run", 2);
+        send(signal, &run);
+        let began = Instant::now();
+        assert_eq!(run.wait().unwrap().code(), Some(130));
+        assert!(began.elapsed() < Duration::from_secs(7), "{signal}: {:?}", began.elapsed());
+        assert_eq!(organization.manifest("run")["complete"], false);
+        assert!(!organization.out("run/results.json").exists());
+        organization.goes_on("run");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let hang = Rule { seconds: Some(30.0), ..rule(Kind::Hang) };
+    let faults = Plan { seed: 1, rules: vec![Rule { service: Some("sagemaker".to_owned()), ..hang }] };
+    let organization = Organization::start("twice", Settings { faults, ..Settings::default() });
+    let mut run = organization.begin("run");
+    let began = Instant::now();
+    while organization.running.journal().counters().requests < 60 {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing is asked");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    send("-INT", &run);
+    std::thread::sleep(Duration::from_millis(300));
+    send("-INT", &run);
+    let began = Instant::now();
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn sessions_that_end_during_the_run_are_renewed() {
+    let longest_session = Some(Duration::from_secs(3));
+    let settings = Settings { longest_session, latency: Duration::from_millis(150), ..Settings::default() };
+    let organization = Organization::start("sessions", settings);
+    let ran = organization.audit("run", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_same(&organization.out("run"), &UNDISTURBED);
+    let entered: BTreeMap<String, usize> =
+        organization.running.journal().entries().into_iter().filter_map(|entry| entry.enters).fold(
+            BTreeMap::new(),
+            |mut counts, account| {
+                *counts.entry(account).or_default() += 1;
+                counts
+            },
+        );
+    // Two sessions an account in the first pass, one in the second.
+    assert!(entered.values().any(|times| *times > 3), "{entered:?}");
+}
+
+fn rule(kind: Kind) -> Rule {
+    Rule {
+        kind,
+        service: None,
+        operation: None,
+        account: None,
+        region: None,
+        probability: 1.0,
+        times: None,
+        from: None,
+        seconds: None,
+    }
+}
+
+#[test]
+fn a_throttled_account_slows_nobody_else() {
+    let organization = Organization::start("throttled", Settings::default());
+    let undisturbed = results(&UNDISTURBED);
+    let victim = &undisturbed.accounts.iter().find(|account| account.scored).unwrap().id;
+    let account = Some(victim.to_string());
+    let service = Some("sagemaker|bedrock".to_owned());
+    let rules = vec![Rule { account, service, ..rule(Kind::Throttle) }];
+    organization.running.set_faults(Plan { seed: 1, rules });
+    let ran = organization.audit("run", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let throttled = results(&organization.out("run"));
+    assert_nothing_flips(&throttled);
+    let whys: BTreeSet<Why> = throttled.coverage.failed.iter().map(|failure| failure.why).collect();
+    assert_eq!(whys, BTreeSet::from([Why::Throttled]));
+    assert!(throttled.coverage.failed.iter().all(|failure| failure.account == *victim));
+    // Every other account was done before the throttled one gave up.
+    let entries = organization.running.journal().entries();
+    let last = |of_victim: bool, pass: &[&str]| {
+        let entries = entries.iter().filter(|entry| (entry.account == victim.as_str()) == of_victim);
+        entries.filter(|entry| pass.contains(&entry.service.as_str())).map(|entry| entry.answered).max().unwrap()
+    };
+    let services = ["sagemaker", "bedrock", "bedrock-agent", "cloudtrail"];
+    assert!(last(false, &services) < last(true, &services));
+    // It was asked less and less, and not five times as often.
+    let asked = |account: &str| entries.iter().filter(|entry| entry.account == account).count();
+    eprintln!("{} requests to the throttled account", asked(victim.as_str()));
+}
+
+#[test]
+fn credentials_that_end_during_the_run_end_it() {
+    let organization = Organization::start("credentials", Settings::default());
+    let rules = vec![Rule { operation: Some("AssumeRole".to_owned()), ..rule(Kind::ExpiredSession) }];
+    organization.running.set_faults(Plan { seed: 1, rules });
+    let ran = organization.audit("run", &[]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no longer takes the caller's credentials"), "{}", ran.stderr);
+    assert_eq!(organization.manifest("run")["complete"], false);
+    organization.running.set_faults(Plan::default());
+    organization.goes_on("run");
+}
+
+/// Files that may not grow beyond some kilobytes are as good as a full disk: the journal is among those that are cut off.
+#[test]
+fn a_full_disk_keeps_what_is_complete() {
+    let organization = Organization::start("full", Settings::default());
+    let mut shell = Command::new("sh");
+    // The signal that comes with the error would end the process, as no full disk does.
+    let script = "trap '' XFSZ; ulimit -f 6; exec \"$0\" \"$@\"";
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_locard")]);
+    let out = organization.out("run");
+    let ran = Ran::from(organization.command(shell, &["audit", "--out", out.to_str().unwrap()]).output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot keep the snapshot") && ran.stderr.contains("--resume"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+    organization.goes_on("run");
+}
