@@ -4,8 +4,9 @@
 
 use rayon::prelude::*;
 
-/// Results that may wait to be taken, for each thread; large ones have some MB.
+/// Results that may wait to be taken, for each thread and in all; large ones have some MB.
 const WAITING: usize = 16;
+const MOST_WAITING: usize = 256;
 
 /// Works on every item, in parallel, and hands the results over in the order of the items; while those of one window
 /// are taken the next is worked on.
@@ -17,7 +18,7 @@ pub fn in_order<'t, T: Sync, R: Send, E: Send>(
     work: impl Fn(&'t T) -> Result<R, E> + Sync,
     mut take: impl FnMut(R) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let window = WAITING * rayon::current_num_threads().max(2);
+    let window = (WAITING * rayon::current_num_threads()).clamp(2 * WAITING, MOST_WAITING);
     let mut waiting: Vec<Result<R, E>> = Vec::new();
     for next in items.chunks(window) {
         let (taken, worked) = rayon::join(

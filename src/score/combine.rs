@@ -209,8 +209,8 @@ pub(super) fn mean(items: &[Weighed]) -> Option<Mean> {
     if items.is_empty() {
         return None;
     }
-    let low = extreme(items, |item| item.low, false);
-    let high = extreme(items, |item| item.high, true);
+    let low = lowest(items.iter());
+    let high = extreme(items.iter(), |item| item.high, true);
     let (sum, weight) = items
         .iter()
         .filter_map(|item| item.expected.map(|value| (value * item.weight, item.weight)))
@@ -219,14 +219,23 @@ pub(super) fn mean(items: &[Weighed]) -> Option<Mean> {
     Some(Mean { low, high, expected, sure: items.iter().any(|item| item.sure) })
 }
 
+/// The low end of a mean alone, of at least one item.
+pub(super) fn lowest<'a>(items: impl Iterator<Item = &'a Weighed>) -> f64 {
+    extreme(items, |item| item.low, false)
+}
+
 /// The lowest (or highest) mean over every choice of what may be left out: an item is taken while it pulls.
-fn extreme(items: &[Weighed], of: impl Fn(&Weighed) -> f64, highest: bool) -> f64 {
+fn extreme<'a>(items: impl Iterator<Item = &'a Weighed>, of: impl Fn(&Weighed) -> f64, highest: bool) -> f64 {
     let (mut sum, mut weight) = (0.0, 0.0);
-    for item in items.iter().filter(|item| item.sure) {
-        sum += of(item) * item.weight;
-        weight += item.weight;
+    let mut optional: Vec<&Weighed> = Vec::new();
+    for item in items {
+        if item.sure {
+            sum += of(item) * item.weight;
+            weight += item.weight;
+        } else {
+            optional.push(item);
+        }
     }
-    let mut optional: Vec<&Weighed> = items.iter().filter(|item| !item.sure).collect();
     optional.sort_by(|a, b| if highest { of(b).total_cmp(&of(a)) } else { of(a).total_cmp(&of(b)) });
     for item in optional {
         let pulls = weight == 0.0 || if highest { of(item) > sum / weight } else { of(item) < sum / weight };

@@ -253,16 +253,19 @@ impl<'a> Organization<'a> {
     }
 }
 
-/// Points gained when some accounts' means become others.
+/// Points gained when some accounts' means, by the order of the items, become others.
 fn gain(items: &[Weighed], changes: &[(u32, u32, Mean)], before: f64) -> f64 {
     if changes.is_empty() {
         return 0.0;
     }
-    let mut items = items.to_vec();
-    for (_, item, mean) in changes {
-        items[*item as usize] = mean.item();
-    }
-    let after = combine::mean(&items).map_or(0.0, |mean| mean.low);
+    let changed: Vec<(usize, Weighed)> = changes.iter().map(|(_, at, mean)| (*at as usize, mean.item())).collect();
+    let mut next = changed.iter().peekable();
+    let after = combine::lowest(
+        items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| next.next_if(|(changed, _)| *changed == at).map_or(item, |(_, instead)| instead)),
+    );
     let gain = (after - before) * 100.0;
     // What is left of rounding is no gain.
     if gain < 1e-9 { 0.0 } else { gain }

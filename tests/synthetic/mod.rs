@@ -72,8 +72,6 @@ const LISTINGS: &[&str] = &[
     "cloudtrail:DescribeTrails",
 ];
 
-/// One in so many accounts runs AI.
-const AI: usize = 5;
 /// Positions of the accounts that others lean on.
 const MANAGEMENT: usize = 0;
 const ARCHIVE: usize = 1;
@@ -87,6 +85,8 @@ const OUTSIDE: &str = "999999999999";
 pub(crate) struct Synthetic {
     pub(crate) accounts: usize,
     pub(crate) regions: usize,
+    /// One account in so many runs AI.
+    pub(crate) ai_one_in: usize,
     /// The management account could not be entered, so that its trail is known as members see it.
     pub(crate) management_locked: bool,
 }
@@ -108,7 +108,7 @@ enum Nature {
 
 impl Synthetic {
     pub(crate) fn new(accounts: usize) -> Self {
-        Self { accounts: accounts.max(5), regions: REGIONS.len(), management_locked: false }
+        Self { accounts: accounts.max(5), regions: REGIONS.len(), ai_one_in: 5, management_locked: false }
     }
 
     pub(crate) fn as_of() -> Timestamp {
@@ -125,7 +125,7 @@ impl Synthetic {
         let accounts = (0..self.accounts).map(|at| Account {
             id: id(at),
             name: Some(format!("team-{at:05}")),
-            state: Some(if nature(at) == Nature::Closed { "CLOSED" } else { "ACTIVE" }.to_owned()),
+            state: Some(if self.nature(at) == Nature::Closed { "CLOSED" } else { "ACTIVE" }.to_owned()),
             ou_path: Ok(units[at % units.len()].to_owned()),
             ou_ids: vec!["r-ab12".to_owned(), format!("ou-ab12-{:08}", at % units.len())],
             selected: true,
@@ -174,11 +174,24 @@ impl Synthetic {
         }
     }
 
+    fn nature(&self, at: usize) -> Nature {
+        match at {
+            MANAGEMENT if self.management_locked => Nature::Locked,
+            MANAGEMENT | ARCHIVE | LAKE | NETWORK => Nature::Idle,
+            _ if at % self.ai_one_in == 3 % self.ai_one_in => {
+                [Nature::Good, Nature::Mixed, Nature::Bad, Nature::Mixed][at / self.ai_one_in % 4]
+            }
+            _ if at % 101 == 7 => Nature::Locked,
+            _ if at % 103 == 9 => Nature::Fenced,
+            _ if at % 211 == 11 => Nature::Closed,
+            _ => Nature::Idle,
+        }
+    }
+
     /// What the two passes would have read of an account.
     pub(crate) fn lines(&self, at: usize) -> (Vec<Line>, Vec<Line>) {
-        let nature = if self.management_locked && at == MANAGEMENT { Nature::Locked } else { nature(at) };
-        let mut facts = Facts { id: id(at), at, inventory: Vec::new(), reached: Vec::new() };
-        facts.account(nature, self.regions);
+        let mut facts = Facts { id: id(at), at, ai_one_in: self.ai_one_in, inventory: Vec::new(), reached: Vec::new() };
+        facts.account(self.nature(at), self.regions);
         (facts.inventory, facts.reached)
     }
 
@@ -225,17 +238,6 @@ fn position(account: &AccountId) -> usize {
     account.as_str().parse::<usize>().map_or(0, |number| (number - 100_000_000_000) / 7_001)
 }
 
-fn nature(at: usize) -> Nature {
-    match at {
-        MANAGEMENT | ARCHIVE | LAKE | NETWORK => Nature::Idle,
-        _ if at % AI == 3 => [Nature::Good, Nature::Mixed, Nature::Bad, Nature::Mixed][at / AI % 4],
-        _ if at % 101 == 7 => Nature::Locked,
-        _ if at % 103 == 9 => Nature::Fenced,
-        _ if at % 211 == 11 => Nature::Closed,
-        _ => Nature::Idle,
-    }
-}
-
 fn ago(hours: i64) -> Moment {
     let read = Synthetic::as_of();
     Moment { at: Timestamp::from_unix(read.unix() - hours * 3_600), read }
@@ -249,6 +251,7 @@ fn read(call: &str) -> Read {
 struct Facts {
     id: AccountId,
     at: usize,
+    ai_one_in: usize,
     inventory: Vec<Line>,
     reached: Vec<Line>,
 }
@@ -298,7 +301,7 @@ impl Facts {
             self.own_trail();
         }
         if matches!(nature, Nature::Good | Nature::Mixed | Nature::Bad) {
-            for region in regions.iter().take(1 + self.at / AI % 2) {
+            for region in regions.iter().take(1 + self.at / self.ai_one_in % 2) {
                 self.workloads(region, nature);
             }
             self.oddities(regions[0]);
@@ -310,12 +313,12 @@ impl Facts {
         let name = format!("odd-{:05}", self.at);
         let used = |location: String| S3Use { location, role: S3Role::Training, field: "TrainingInput".to_owned() };
         let mut uses = Vec::new();
-        match self.at / AI % 9 {
+        match self.at / self.ai_one_in % 9 {
             1 => uses.push(used("s3://partner-corpus/shared".to_owned())),
             2 => uses.push(used(format!("s3://{name}-gone/train"))),
             3 => uses.push(used("s3://jumpstart-cache-prod-us-east-1/model".to_owned())),
             // Of the team before.
-            4 => uses.push(used(format!("s3://team-{:05}-{region}-models/out", self.at - AI))),
+            4 => uses.push(used(format!("s3://team-{:05}-{region}-models/out", self.at - self.ai_one_in))),
             5 => {
                 self.bucket(&name, region, |bucket| {
                     bucket.access_logging = Observed::Known(AccessLogging {
