@@ -278,9 +278,7 @@ fn a_throttled_account_slows_nobody_else() {
 #[test]
 fn credentials_that_end_during_the_run_end_it() {
     let organization = Organization::start("credentials", Settings::default());
-    // As often as it is asked: one session alone would be made anew.
-    let rules =
-        vec![Rule { operation: Some("AssumeRole".to_owned()), times: Some(1_000_000), ..rule(Kind::ExpiredSession) }];
+    let rules = vec![Rule { operation: Some("AssumeRole".to_owned()), ..rule(Kind::ExpiredSession) }];
     organization.running.set_faults(Plan { seed: 1, rules });
     let ran = organization.audit("run", &[]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
