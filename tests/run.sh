@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: format, lints, the tests with and without the AWS SDK, against moto too, and the demo.
+# Runs every test: format, lints, the tests with and without the AWS SDK, of and against the simulated organization,
+# against moto, and the demo.
 #
 # With arguments, runs only the tests whose names contain them: tests/run.sh moto::denials
 set -euo pipefail
@@ -33,9 +34,8 @@ cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo clippy --locked --all-targets --no-default-features -- -D warnings
 step "tests without the AWS SDK"
 cargo test --locked --no-default-features --lib --test it
-step "tests of the simulated organization"
-cargo test --locked -p locard-simulator
-step "demo"
-examples/demo.sh
+# Both packages at once: for one alone other features would be chosen, and the AWS SDK compiled a second time.
 step "tests"
-cargo test --locked --lib --test it
+cargo test --locked --workspace --lib --test it
+step "demo"
+cargo run --locked --example demo

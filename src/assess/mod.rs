@@ -127,10 +127,13 @@ struct Judging<'a> {
     caller: Option<AccountId>,
 }
 
+/// Whether an account runs AI, and what it stands for where it counts.
+type Entered = (Told<bool>, Option<(AccountScore, Stake)>);
+
 /// What an account brings to the organization's numbers.
 struct Share {
-    /// Whether it runs AI, for an account whose workloads were collected; and what it stands for where it counts.
-    entered: Option<(Told<bool>, Option<(AccountScore, Stake)>)>,
+    /// Of an account whose workloads were collected.
+    entered: Option<Entered>,
     /// An account that should have been entered and was not; the score where it counts.
     unentered: Option<Option<AccountScore>>,
     failing: Failing,
@@ -270,7 +273,7 @@ impl Judging<'_> {
 /// What came of scoring one account.
 #[derive(Default)]
 struct Scored {
-    entered: Option<(Told<bool>, Option<(AccountScore, Stake)>)>,
+    entered: Option<Entered>,
     questions: Vec<QuestionResult>,
     sources: Vec<SourceResult>,
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -89,8 +89,9 @@ fn answer(
     text.push_str(&String::from_utf8_lossy(&body));
     kept.lock().ok()?.push(text.clone());
     let (status, body) = reply(&text);
+    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
     let head = format!(
-        "HTTP/1.1 {status} told\r\ncontent-type: {content_type}\r\ndate: Mon, 23 Nov 2026 12:00:00 GMT\r\n\
+        "HTTP/1.1 {status} told\r\ncontent-type: {content_type}\r\ndate: {date}\r\n\
          smithy-protocol: rpc-v2-cbor\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
@@ -110,8 +111,13 @@ where
     outcome.map_err(|failure| failure.unknown(&ground, operation))
 }
 
+/// On one runtime for all: a pool's connections live on the runtime that opened them, and end with it.
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+    static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.enable_all().thread_stack_size(8 << 20).build().expect("a runtime")
+    });
+    RUNTIME.block_on(future)
 }
 
 #[test]
@@ -363,9 +369,10 @@ fn a_silent_service_is_waited_for_once_an_account_and_then_not_at_all() {
     let asked = |service: &str| server.asked().iter().filter(|request| request.contains(service)).count();
     let entry = caller.own_entry();
     let told = together(&entry);
-    assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None]);
+    assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None], "{told:?}");
     assert_eq!(asked("SageMaker"), 2, "those under way are not made again");
-    assert_eq!(reasons(&together(&entry)), reasons(&told));
+    let again = together(&entry);
+    assert_eq!(reasons(&again), reasons(&told), "{again:?}");
     assert_eq!(asked("SageMaker"), 2, "and others are not made");
 
     // The accounts are one here; their number decides, so that one account alone never speaks for others.
@@ -376,7 +383,7 @@ fn a_silent_service_is_waited_for_once_an_account_and_then_not_at_all() {
     let before = asked("SageMaker");
     let entry = caller.entry_of("444444444444");
     let told = together(&entry);
-    assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None]);
+    assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None], "{told:?}");
     assert_eq!(asked("SageMaker"), before, "nobody waits for it any more");
     let said = told[1].as_ref().expect_err("not asked").message.clone().unwrap_or_default();
     assert!(said.contains("no answer in 3 accounts before"), "{said}");

@@ -9,12 +9,17 @@ use locard::results::Results;
 /// The binary with none of the caller's AWS settings.
 pub(crate) fn locard_command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_locard"));
+    without_settings(&mut command).args(args).stdin(Stdio::null());
+    command
+}
+
+/// Takes the caller's AWS settings from a command.
+pub(crate) fn without_settings(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") || name.to_string_lossy().starts_with("LOCARD_") {
             command.env_remove(name);
         }
     }
-    command.args(args).stdin(Stdio::null());
     command
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The organization is the one of `tests/moto/seed_org.py`; every expectation below is a promise it was built to try.
 
+mod bridge;
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};

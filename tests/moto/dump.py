@@ -116,6 +116,9 @@ ONLY = {
     "subnets": ("SubnetId", "SubnetArn", "VpcId", "OwnerId", "CidrBlock", "AvailabilityZone", "State"),
 }
 
+# What an estate takes for granted and not every imitation of AWS tells.
+LEFT_OUT = {"groups": "logGroupClass", "keys": "KeyUsage"}
+
 NAMESPACES = ("AWS/Bedrock", "AWS/BedrockMantle", "AWS/SageMaker")
 
 # Setting in an estate, operation, output member (none: all of the output), and the error that says there is none.
@@ -128,7 +131,7 @@ BUCKET_SETTINGS: tuple[tuple[str, str, str | None, str | None], ...] = (
         "encryption", "get_bucket_encryption", "ServerSideEncryptionConfiguration",
         "ServerSideEncryptionConfigurationNotFoundError",
     ),
-    ("lifecycle", "get_bucket_lifecycle_configuration", None, "NoSuchLifecycleConfiguration"),
+    ("lifecycle", "get_bucket_lifecycle_configuration", "Rules", "NoSuchLifecycleConfiguration"),
     ("replication", "get_bucket_replication", "ReplicationConfiguration", "ReplicationConfigurationNotFoundError"),
     ("ownership", "get_bucket_ownership_controls", "OwnershipControls", "OwnershipControlsNotFoundError"),
     ("acl", "get_bucket_acl", None, None),
@@ -292,8 +295,8 @@ def region_resources(client: Client, region: str) -> Json:
 
 def told(kind: str, resource: Json) -> Json:
     """Return what an auditor may ask about; null where an estate would take the usual for granted."""
-    if kind == "groups":
-        resource.setdefault("logGroupClass", None)
+    if kind in LEFT_OUT:
+        resource.setdefault(LEFT_OUT[kind], None)
     members = ONLY.get(kind)
     return {name: resource[name] for name in members if name in resource} if members else resource
 
@@ -332,7 +335,7 @@ def buckets(client: Client) -> Json:
         for setting, operation, member, absent in BUCKET_SETTINGS:
             value = bucket_setting(client("s3", region), name, operation, member, absent)
             if value or setting == "encryption":
-                bucket[setting] = value
+                bucket[setting] = {"Rules": value} if setting == "lifecycle" else value
         found[name] = bucket
     return found
 

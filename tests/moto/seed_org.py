@@ -852,10 +852,227 @@ def seed_bedrock_inventory(organization: Organization) -> None:
     use_base_models(organization)
 
 
+def seed_every_kind(organization: Organization) -> None:
+    """The baseline, and one of everything else that an auditor asks about and moto can hold."""
+    build_accounts(organization)
+    region = "eu-west-1"
+    account = organization.ml_staging
+    archive = create_bucket(
+        organization.log_archive,
+        organization.log_archive.bucket_name("copies", region),
+        region,
+        retention=Retention("GOVERNANCE", 30),
+    )
+    build_keys_and_stores(account, region, archive)
+    build_trails(account, region, archive)
+    build_vended_logs(account, region)
+    build_many_jobs(account, region)
+    use_base_models(organization)
+
+
+def build_keys_and_stores(account: Account, region: str, archive: str) -> None:
+    """Keys usable and not, and buckets with every setting, one of them captured into."""
+    kms = account.client("kms", region)
+    usable, disabled, doomed = (
+        kms.create_key(Description=name)["KeyMetadata"] for name in ("usable", "disabled", "doomed")
+    )
+    kms.disable_key(KeyId=disabled["KeyId"])
+    kms.schedule_key_deletion(KeyId=doomed["KeyId"], PendingWindowInDays=30)
+    kms.create_alias(AliasName="alias/evidence", TargetKeyId=disabled["KeyId"])
+    s3 = account.client("s3", region)
+    targets = create_bucket(account, account.bucket_name("log-targets", region), region)
+    s3.put_bucket_ownership_controls(
+        Bucket=targets, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}
+    )
+    s3.put_bucket_acl(Bucket=targets, ACL="log-delivery-write")
+    for suffix, key in (
+        ("usable", usable["Arn"]),
+        ("disabled", "alias/evidence"),
+        ("doomed", doomed["KeyId"]),
+    ):
+        bucket = create_bucket(
+            account, account.bucket_name(suffix, region), region, versioned=True
+        )
+        s3.put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={
+                "Rules": [
+                    {
+                        "ApplyServerSideEncryptionByDefault": {
+                            "SSEAlgorithm": "aws:kms",
+                            "KMSMasterKeyID": key,
+                        }
+                    }
+                ]
+            },
+        )
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=bucket,
+            LifecycleConfiguration={
+                "Rules": [
+                    {
+                        "ID": "expire",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": "capture/"},
+                        "Expiration": {"Days": 120},
+                        "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+                    }
+                ]
+            },
+        )
+        log_access(account, bucket, targets, region)
+        deploy_endpoint(account, region, f"into-{suffix}", capture=Capture(bucket, 100, ("Input",)))
+        create_log_group(account, region, f"/aws/sagemaker/Endpoints/into-{suffix}", 3653)
+    s3.put_bucket_replication(
+        Bucket=account.bucket_name("usable", region),
+        ReplicationConfiguration={
+            "Role": account.role_arn("replication"),
+            "Rules": [
+                {
+                    "ID": "copies",
+                    "Status": "Enabled",
+                    "Priority": 1,
+                    "Filter": {"Prefix": ""},
+                    "DeleteMarkerReplication": {"Status": "Disabled"},
+                    "Destination": {"Bucket": f"arn:aws:s3:::{archive}"},
+                }
+            ],
+        },
+    )
+
+
+def build_trails(account: Account, region: str, bucket: str) -> None:
+    """Trails of the account's own: one with classic selectors, one that is stopped."""
+    cloudtrail = account.client("cloudtrail", region)
+    cloudtrail.create_trail(Name="writes-here", S3BucketName=bucket, S3KeyPrefix="writes")
+    cloudtrail.put_event_selectors(
+        TrailName="writes-here",
+        EventSelectors=[
+            {
+                "ReadWriteType": "WriteOnly",
+                "IncludeManagementEvents": True,
+                "ExcludeManagementEventSources": ["kms.amazonaws.com"],
+                "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}],
+            }
+        ],
+    )
+    cloudtrail.start_logging(Name="writes-here")
+    cloudtrail.create_trail(Name="stopped", S3BucketName=bucket, IsMultiRegionTrail=True)
+    cloudtrail.start_logging(Name="stopped")
+    cloudtrail.stop_logging(Name="stopped")
+
+
+def build_vended_logs(account: Account, region: str) -> None:
+    """Log groups by the page, a subscription, and a delivery."""
+    logs = account.client("logs", region)
+    for number in range(60):
+        create_log_group(account, region, f"/aws/sagemaker/Endpoints/into-usable-{number:02}", 7)
+    account.client("kinesis", region).create_stream(StreamName="copies", ShardCount=1)
+    logs.put_subscription_filter(
+        logGroupName="/aws/sagemaker/Endpoints/into-doomed",
+        filterName="all",
+        filterPattern="",
+        destinationArn=f"arn:aws:kinesis:{region}:{account.id}:stream/copies",
+        roleArn=account.role_arn("subscriptions"),
+    )
+    group = create_log_group(account, region, "/bedrock/knowledge-bases", 30)
+    logs.put_delivery_source(
+        name="articles",
+        resourceArn=f"arn:aws:bedrock:{region}:{account.id}:knowledge-base/ARTICLES00",
+        logType="APPLICATION_LOGS",
+    )
+    destination = logs.put_delivery_destination(
+        name="application-logs",
+        outputFormat="json",
+        deliveryDestinationConfiguration={
+            "destinationResourceArn": f"arn:aws:logs:{region}:{account.id}:log-group:{group}"
+        },
+    )["deliveryDestination"]["arn"]
+    logs.create_delivery(deliverySourceName="articles", deliveryDestinationArn=destination)
+
+
+def build_many_jobs(account: Account, region: str) -> None:
+    """More training jobs than a page holds, and one job of every other kind."""
+    bucket = account.bucket_name("usable", region)
+    for number in range(105):
+        run_training_job(
+            account, region, f"many-{number:03}", training_bucket=bucket, model_bucket=bucket
+        )
+    sagemaker = account.client("sagemaker", region)
+    role_arn = account.role_arn("sagemaker-execution")
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30}
+    sagemaker.create_processing_job(
+        ProcessingJobName="prepare",
+        ProcessingInputs=[
+            {
+                "InputName": "raw",
+                "S3Input": {
+                    "S3Uri": f"s3://{bucket}/raw",
+                    "LocalPath": "/opt/ml/processing/input",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+        ],
+        ProcessingResources={"ClusterConfig": cluster},
+        AppSpecification={"ImageUri": "registry.example.com/prepare:1"},
+        RoleArn=role_arn,
+    )
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/batch"}}
+    sagemaker.create_transform_job(
+        TransformJobName="nightly",
+        ModelName="into-usable",
+        TransformInput={"DataSource": source},
+        TransformOutput={"S3OutputPath": f"s3://{bucket}/scored"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    sagemaker.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName="search",
+        HyperParameterTuningJobConfig={
+            "Strategy": "Bayesian",
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2},
+        },
+        TrainingJobDefinition={
+            "AlgorithmSpecification": {"TrainingInputMode": "File"},
+            "RoleArn": role_arn,
+            "InputDataConfig": [{"ChannelName": "train", "DataSource": source}],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/tuned"},
+            "ResourceConfig": cluster,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        },
+    )
+    sagemaker.create_auto_ml_job_v2(
+        AutoMLJobName="churn",
+        AutoMLJobInputDataConfig=[{"ChannelType": "training", "DataSource": source}],
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/candidates"},
+        AutoMLProblemTypeConfig={
+            "TabularJobConfig": {
+                "TargetAttributeName": "left",
+                "ProblemType": "BinaryClassification",
+                "CompletionCriteria": {"MaxCandidates": 4},
+            }
+        },
+        RoleArn=role_arn,
+    )
+    sagemaker.create_domain(
+        DomainName="studio",
+        AuthMode="IAM",
+        DefaultUserSettings={
+            "ExecutionRole": role_arn,
+            "SharingSettings": {"S3OutputPath": f"s3://{bucket}/shared"},
+        },
+        SubnetIds=["subnet-0studio"],
+        VpcId="vpc-0studio",
+        AppNetworkAccessType="PublicInternetOnly",
+    )
+    create_notebook(account, region, "exploration")
+
+
 SCENARIOS: dict[str, Callable[[Organization], None]] = {
     "baseline": seed_baseline,
     "bedrock-inventory": seed_bedrock_inventory,
     "empty": seed_empty,
+    "every-kind": seed_every_kind,
 }
 
 

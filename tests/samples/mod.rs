@@ -301,7 +301,7 @@ impl Many {
         of_account: impl Fn(usize) -> I,
     ) -> io::Result<()> {
         let at = rest.find(empty).ok_or_else(|| io::Error::other(format!("no {empty}")))? + empty.len() - 1;
-        out.write_all(rest[..at].as_bytes())?;
+        out.write_all(&rest.as_bytes()[..at])?;
         *rest = &rest[at..];
         for (index, element) in (0..self.accounts).flat_map(of_account).enumerate() {
             out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
@@ -368,7 +368,7 @@ impl Many {
         let like = match (self.entered(n), self.has_ai(n)) {
             (false, _) => LOCKED,
             (true, false) => return Vec::new(),
-            (true, true) if n % 3 == 0 => PROD,
+            (true, true) if n.is_multiple_of(3) => PROD,
             (true, true) => DEV,
         };
         let questions = questions().into_iter().filter(|q| q.account.as_str() == like);

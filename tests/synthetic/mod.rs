@@ -152,6 +152,7 @@ impl Synthetic {
             operations: Vec::new(),
             ai_lookback_days: 365,
             max_described_jobs: 500,
+            shard: None,
         }
     }
 
@@ -163,6 +164,7 @@ impl Synthetic {
             run_id: "synthetic".to_owned(),
             plan_digest: plan.digest(),
             plan,
+            merged: None,
             as_of: Self::as_of(),
             finished_at: Self::as_of(),
             clock_skew_seconds: Some(0),
@@ -759,7 +761,7 @@ impl Facts {
             },
         };
         let field = "DataCaptureConfig.DestinationS3Uri".to_owned();
-        let uses = captured.then(|| S3Use { location: destination, role: S3Role::Capture, field });
+        let uses = captured.then_some(S3Use { location: destination, role: S3Role::Capture, field });
         let name = format!("ranking-{n}");
         let uses = uses.into_iter().collect();
         self.workload(region, WorkloadKind::Endpoint, &name, uses, Placement::Nowhere, Some(endpoint));

@@ -12,7 +12,7 @@ use locard::model::ids::{AccountId, Region};
 use locard::results::Results;
 use serde_json::Value;
 
-use crate::binary::{Ran, fresh, locard_command, results};
+use crate::binary::{Ran, fresh, locard_command, results, without_settings};
 
 /// Whether moto checks IAM policies once it is seeded.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,11 @@ impl Moto {
         &self.folder
     }
 
+    /// Who audits this server.
+    pub(super) fn auditor(&self) -> Auditor {
+        Auditor { url: self.url(), folder: self.folder.clone() }
+    }
+
     /// Runs locard as the auditor.
     pub(super) fn locard(&self, args: &[&str]) -> Ran {
         Ran::from(self.command(args).output().unwrap())
@@ -139,28 +144,16 @@ impl Moto {
 
     /// `locard`, not started yet.
     pub(super) fn command(&self, args: &[&str]) -> Command {
-        let mut command = locard_command(args);
-        command
-            .env("AWS_SHARED_CREDENTIALS_FILE", self.credentials())
-            .env("AWS_CONFIG_FILE", self.folder.join("no-config"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_REGION", "us-east-1");
-        command
+        self.auditor().command(args)
     }
 
     /// `locard audit` into a folder of this name, which must succeed.
     pub(super) fn audit(&self, name: &str, args: &[&str]) -> Audit {
-        let folder = fresh(self.folder.join(name));
-        let url = self.url();
-        let mut all = vec!["audit", "--endpoint-url", &url, "--out", folder.to_str().unwrap()];
-        all.extend(args);
-        let ran = self.locard(&all);
-        assert_eq!(ran.code, 0, "locard audit: {}", ran.stderr);
-        Audit { results: results(&folder), folder, ran }
+        self.auditor().audit(name, args)
     }
 
     fn credentials(&self) -> PathBuf {
-        self.folder.join("auditor.ini")
+        self.auditor().credentials()
     }
 
     fn run_script(&self, name: &str, args: &[&str]) -> String {
@@ -179,6 +172,52 @@ impl Moto {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
+    }
+}
+
+/// Whoever audits the organization behind an endpoint, with the credentials and for the files of one folder.
+pub(super) struct Auditor {
+    pub(super) url: String,
+    pub(super) folder: PathBuf,
+}
+
+impl Auditor {
+    pub(super) fn credentials(&self) -> PathBuf {
+        self.folder.join("auditor.ini")
+    }
+
+    /// `locard`, not started yet.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = locard_command(args);
+        self.equip(&mut command);
+        command
+    }
+
+    /// `locard audit` into a folder of this name, which must succeed.
+    pub(super) fn audit(&self, name: &str, args: &[&str]) -> Audit {
+        let folder = fresh(self.folder.join(name));
+        let mut all = vec!["audit", "--endpoint-url", &self.url, "--out", folder.to_str().unwrap()];
+        all.extend(args);
+        let ran = Ran::from(self.command(&all).output().unwrap());
+        assert_eq!(ran.code, 0, "locard audit: {}", ran.stderr);
+        Audit { results: results(&folder), folder, ran }
+    }
+
+    /// The organization as boto3 reads it, written as an estate.
+    pub(super) fn dump(&self, args: &[&str]) -> String {
+        let mut command = Command::new(python());
+        without_settings(&mut command).arg(script("dump.py")).args(["--endpoint-url", &self.url]).args(args);
+        self.equip(&mut command);
+        succeeded("dump.py", command.output().unwrap())
+    }
+
+    fn equip(&self, command: &mut Command) {
+        command
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.credentials())
+            .env("AWS_CONFIG_FILE", self.folder.join("no-config"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_DEFAULT_REGION", "us-east-1");
     }
 }
 

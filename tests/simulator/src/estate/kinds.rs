@@ -16,13 +16,13 @@ pub(crate) struct Kind {
     pub id: &'static str,
     /// Member that holds its ARN, and the ARN after `arn:aws:`.
     arn: Option<(&'static str, &'static str)>,
-    /// Members that are filled in when they are not written: texts and times as estates write them.
-    usual: &'static [(&'static str, &'static str)],
+    /// Members that are filled in when they are not written, `Name=value` by `Name=value`.
+    usual: &'static str,
     form: Form,
 }
 
 const fn kind(service: &'static str, name: &'static str, id: &'static str, form: Form) -> Kind {
-    Kind { service, name, id, arn: None, usual: &[], form }
+    Kind { service, name, id, arn: None, usual: "", form }
 }
 
 impl Kind {
@@ -31,7 +31,7 @@ impl Kind {
         self
     }
 
-    const fn usual(mut self, members: &'static [(&'static str, &'static str)]) -> Self {
+    const fn usual(mut self, members: &'static str) -> Self {
         self.usual = members;
         self
     }
@@ -42,93 +42,90 @@ impl Kind {
     }
 }
 
-const JOB: &str = "-5d";
-const LONG_AGO: &str = "-60d";
-
 /// Every kind.
 #[rustfmt::skip]
 static KINDS: &[Kind] = &[
     kind("sagemaker", "endpoints", "EndpointName", Form::Seconds)
         .arn("EndpointArn", "sagemaker:<region>:<account>:endpoint/<id>")
-        .usual(&[("EndpointConfigName", "<id>"), ("EndpointStatus", "InService"), ("CreationTime", LONG_AGO), ("LastModifiedTime", LONG_AGO)]),
+        .usual("EndpointConfigName=<id> EndpointStatus=InService CreationTime=-60d LastModifiedTime=-60d"),
     kind("sagemaker", "endpoint_configs", "EndpointConfigName", Form::Seconds)
         .arn("EndpointConfigArn", "sagemaker:<region>:<account>:endpoint-config/<id>")
-        .usual(&[("CreationTime", LONG_AGO)]),
+        .usual("CreationTime=-60d"),
     kind("sagemaker", "models", "ModelName", Form::Seconds)
         .arn("ModelArn", "sagemaker:<region>:<account>:model/<id>")
-        .usual(&[("CreationTime", LONG_AGO), ("ExecutionRoleArn", "arn:aws:iam::<account>:role/SageMaker")]),
+        .usual("CreationTime=-60d ExecutionRoleArn=arn:aws:iam::<account>:role/SageMaker"),
     kind("sagemaker", "training_jobs", "TrainingJobName", Form::Seconds)
         .arn("TrainingJobArn", "sagemaker:<region>:<account>:training-job/<id>")
-        .usual(&[("TrainingJobStatus", "Completed"), ("SecondaryStatus", "Completed"), ("CreationTime", JOB), ("LastModifiedTime", JOB)]),
+        .usual("TrainingJobStatus=Completed SecondaryStatus=Completed CreationTime=-5d LastModifiedTime=-5d"),
     kind("sagemaker", "processing_jobs", "ProcessingJobName", Form::Seconds)
         .arn("ProcessingJobArn", "sagemaker:<region>:<account>:processing-job/<id>")
-        .usual(&[("ProcessingJobStatus", "Completed"), ("CreationTime", JOB), ("LastModifiedTime", JOB)]),
+        .usual("ProcessingJobStatus=Completed CreationTime=-5d LastModifiedTime=-5d"),
     kind("sagemaker", "transform_jobs", "TransformJobName", Form::Seconds)
         .arn("TransformJobArn", "sagemaker:<region>:<account>:transform-job/<id>")
-        .usual(&[("TransformJobStatus", "Completed"), ("CreationTime", JOB)]),
+        .usual("TransformJobStatus=Completed CreationTime=-5d"),
     kind("sagemaker", "tuning_jobs", "HyperParameterTuningJobName", Form::Seconds)
         .arn("HyperParameterTuningJobArn", "sagemaker:<region>:<account>:hyper-parameter-tuning-job/<id>")
-        .usual(&[("HyperParameterTuningJobStatus", "Completed"), ("CreationTime", JOB), ("LastModifiedTime", JOB)]),
+        .usual("HyperParameterTuningJobStatus=Completed CreationTime=-5d LastModifiedTime=-5d"),
     kind("sagemaker", "automl_jobs", "AutoMLJobName", Form::Seconds)
         .arn("AutoMLJobArn", "sagemaker:<region>:<account>:automl-job/<id>")
-        .usual(&[("AutoMLJobStatus", "Completed"), ("AutoMLJobSecondaryStatus", "Completed"), ("CreationTime", JOB), ("LastModifiedTime", JOB)]),
+        .usual("AutoMLJobStatus=Completed AutoMLJobSecondaryStatus=Completed CreationTime=-5d LastModifiedTime=-5d"),
     kind("sagemaker", "notebooks", "NotebookInstanceName", Form::Seconds)
         .arn("NotebookInstanceArn", "sagemaker:<region>:<account>:notebook-instance/<id>")
-        .usual(&[("NotebookInstanceStatus", "InService"), ("InstanceType", "ml.t3.medium"), ("DirectInternetAccess", "Enabled"),
-                 ("RootAccess", "Enabled"), ("CreationTime", LONG_AGO), ("LastModifiedTime", LONG_AGO)]),
+        .usual("NotebookInstanceStatus=InService InstanceType=ml.t3.medium DirectInternetAccess=Enabled \
+            RootAccess=Enabled CreationTime=-60d LastModifiedTime=-60d"),
     kind("sagemaker", "domains", "DomainId", Form::Seconds)
         .arn("DomainArn", "sagemaker:<region>:<account>:domain/<id>")
-        .usual(&[("DomainName", "<id>"), ("Status", "InService"), ("AppNetworkAccessType", "PublicInternetOnly"),
-                 ("AuthMode", "IAM"), ("CreationTime", LONG_AGO), ("LastModifiedTime", LONG_AGO)]),
+        .usual("DomainName=<id> Status=InService AppNetworkAccessType=PublicInternetOnly AuthMode=IAM \
+            CreationTime=-60d LastModifiedTime=-60d"),
     kind("sagemaker", "feature_groups", "FeatureGroupName", Form::Seconds)
         .arn("FeatureGroupArn", "sagemaker:<region>:<account>:feature-group/<id>")
-        .usual(&[("FeatureGroupStatus", "Created"), ("CreationTime", LONG_AGO)]),
+        .usual("FeatureGroupStatus=Created CreationTime=-60d"),
 
     kind("bedrock", "logging", "", Form::Text),
     kind("bedrock", "customization_jobs", "jobName", Form::Text)
         .arn("jobArn", "bedrock:<region>:<account>:model-customization-job/<id>")
-        .usual(&[("status", "Completed"), ("creationTime", JOB), ("lastModifiedTime", JOB), ("customizationType", "FINE_TUNING"),
-                 ("baseModelArn", "arn:aws:bedrock:<region>::foundation-model/amazon.titan-text-express-v1"),
-                 ("outputModelName", "<id>"), ("roleArn", "arn:aws:iam::<account>:role/Bedrock")]),
+        .usual("status=Completed creationTime=-5d lastModifiedTime=-5d customizationType=FINE_TUNING \
+            baseModelArn=arn:aws:bedrock:<region>::foundation-model/amazon.titan-text-express-v1 \
+            outputModelName=<id> roleArn=arn:aws:iam::<account>:role/Bedrock"),
     kind("bedrock", "imported_models", "modelName", Form::Text)
         .arn("modelArn", "bedrock:<region>:<account>:imported-model/<id>")
-        .usual(&[("creationTime", LONG_AGO)]),
+        .usual("creationTime=-60d"),
     kind("bedrock", "invocation_jobs", "jobName", Form::Text)
         .arn("jobArn", "bedrock:<region>:<account>:model-invocation-job/<id>")
-        .usual(&[("status", "Completed"), ("submitTime", JOB), ("lastModifiedTime", JOB), ("modelId", "amazon.titan-text-express-v1"),
-                 ("roleArn", "arn:aws:iam::<account>:role/Bedrock")]),
+        .usual("status=Completed submitTime=-5d lastModifiedTime=-5d modelId=amazon.titan-text-express-v1 \
+            roleArn=arn:aws:iam::<account>:role/Bedrock"),
     kind("bedrock", "evaluation_jobs", "jobName", Form::Text)
         .arn("jobArn", "bedrock:<region>:<account>:evaluation-job/<id>")
-        .usual(&[("status", "Completed"), ("creationTime", JOB), ("jobType", "Automated"), ("roleArn", "arn:aws:iam::<account>:role/Bedrock")]),
+        .usual("status=Completed creationTime=-5d jobType=Automated roleArn=arn:aws:iam::<account>:role/Bedrock"),
     kind("bedrock", "guardrails", "guardrailId", Form::Text)
         .arn("guardrailArn", "bedrock:<region>:<account>:guardrail/<id>")
-        .usual(&[("name", "<id>"), ("status", "READY"), ("version", "DRAFT"), ("createdAt", LONG_AGO), ("updatedAt", LONG_AGO),
-                 ("blockedInputMessaging", "No."), ("blockedOutputsMessaging", "No.")]),
+        .usual("name=<id> status=READY version=DRAFT createdAt=-60d updatedAt=-60d blockedInputMessaging=No. \
+            blockedOutputsMessaging=No."),
 
     kind("bedrock-agent", "agents", "agentId", Form::Text)
         .arn("agentArn", "bedrock:<region>:<account>:agent/<id>")
-        .usual(&[("agentName", "<id>"), ("agentStatus", "PREPARED"), ("agentVersion", "DRAFT"), ("createdAt", LONG_AGO), ("updatedAt", LONG_AGO),
-                 ("agentResourceRoleArn", "arn:aws:iam::<account>:role/Bedrock")]),
+        .usual("agentName=<id> agentStatus=PREPARED agentVersion=DRAFT createdAt=-60d updatedAt=-60d \
+            agentResourceRoleArn=arn:aws:iam::<account>:role/Bedrock"),
     kind("bedrock-agent", "knowledge_bases", "knowledgeBaseId", Form::Text)
         .arn("knowledgeBaseArn", "bedrock:<region>:<account>:knowledge-base/<id>")
-        .usual(&[("name", "<id>"), ("status", "ACTIVE"), ("createdAt", LONG_AGO), ("updatedAt", LONG_AGO), ("roleArn", "arn:aws:iam::<account>:role/Bedrock")]),
+        .usual("name=<id> status=ACTIVE createdAt=-60d updatedAt=-60d roleArn=arn:aws:iam::<account>:role/Bedrock"),
     kind("bedrock-agent", "data_sources", "dataSourceId", Form::Text)
-        .usual(&[("name", "<id>"), ("status", "AVAILABLE"), ("createdAt", LONG_AGO), ("updatedAt", LONG_AGO)]),
+        .usual("name=<id> status=AVAILABLE createdAt=-60d updatedAt=-60d"),
     kind("bedrock-agent", "flows", "id", Form::Text)
         .arn("arn", "bedrock:<region>:<account>:flow/<id>")
-        .usual(&[("name", "<id>"), ("status", "Prepared"), ("version", "DRAFT"), ("createdAt", LONG_AGO), ("updatedAt", LONG_AGO),
-                 ("executionRoleArn", "arn:aws:iam::<account>:role/Bedrock")]),
+        .usual("name=<id> status=Prepared version=DRAFT createdAt=-60d updatedAt=-60d \
+            executionRoleArn=arn:aws:iam::<account>:role/Bedrock"),
 
     kind("cloudtrail", "trails", "Name", Form::Seconds)
         .arn("TrailARN", "cloudtrail:<region>:<account>:trail/<id>")
-        .usual(&[("HomeRegion", "<region>")]),
+        .usual("HomeRegion=<region>"),
     kind("cloudtrail", "events", "EventId", Form::Seconds),
     kind("cloudwatch", "metrics", "MetricName", Form::Text),
     kind("logs", "groups", "logGroupName", Form::Millis)
         .arn("logGroupArn", "logs:<region>:<account>:log-group:<id>")
-        .usual(&[("arn", "arn:aws:logs:<region>:<account>:log-group:<id>:*"), ("creationTime", LONG_AGO), ("logGroupClass", "STANDARD")]),
+        .usual("arn=arn:aws:logs:<region>:<account>:log-group:<id>:* creationTime=-60d logGroupClass=STANDARD"),
     kind("logs", "subscription_filters", "filterName", Form::Millis)
-        .usual(&[("filterPattern", ""), ("creationTime", LONG_AGO)]),
+        .usual("filterPattern= creationTime=-60d"),
     kind("logs", "delivery_sources", "name", Form::Millis)
         .arn("arn", "logs:<region>:<account>:delivery-source:<id>"),
     kind("logs", "deliveries", "id", Form::Millis)
@@ -137,18 +134,18 @@ static KINDS: &[Kind] = &[
         .arn("arn", "logs:<region>:<account>:delivery-destination:<id>"),
     kind("kms", "keys", "KeyId", Form::Seconds)
         .arn("Arn", "kms:<region>:<account>:key/<id>")
-        .usual(&[("AWSAccountId", "<account>"), ("KeyState", "Enabled"), ("KeyManager", "CUSTOMER"), ("KeyUsage", "ENCRYPT_DECRYPT"),
-                 ("KeySpec", "SYMMETRIC_DEFAULT"), ("Origin", "AWS_KMS"), ("CreationDate", LONG_AGO)]),
+        .usual("AWSAccountId=<account> KeyState=Enabled KeyManager=CUSTOMER KeyUsage=ENCRYPT_DECRYPT \
+            KeySpec=SYMMETRIC_DEFAULT Origin=AWS_KMS CreationDate=-60d"),
     kind("kms", "aliases", "AliasName", Form::Seconds)
         .arn("AliasArn", "kms:<region>:<account>:<id>"),
 
     kind("ec2", "vpcs", "VpcId", Form::Text)
-        .usual(&[("OwnerId", "<account>"), ("State", "available"), ("CidrBlock", "10.0.0.0/16")]),
+        .usual("OwnerId=<account> State=available CidrBlock=10.0.0.0/16"),
     kind("ec2", "subnets", "SubnetId", Form::Text)
         .arn("SubnetArn", "ec2:<region>:<account>:subnet/<id>")
-        .usual(&[("OwnerId", "<account>"), ("State", "available"), ("CidrBlock", "10.0.0.0/24"), ("AvailabilityZone", "<region>a")]),
+        .usual("OwnerId=<account> State=available CidrBlock=10.0.0.0/24 AvailabilityZone=<region>a"),
     kind("ec2", "flow_logs", "FlowLogId", Form::Text)
-        .usual(&[("FlowLogStatus", "ACTIVE"), ("DeliverLogsStatus", "SUCCESS"), ("TrafficType", "ALL"), ("CreationTime", LONG_AGO)]),
+        .usual("FlowLogStatus=ACTIVE DeliverLogsStatus=SUCCESS TrafficType=ALL CreationTime=-60d"),
 ];
 
 /// The kind of this name in a service.
@@ -184,9 +181,9 @@ pub(super) fn complete(
         let rest = pattern.replace("<region>", region).replace("<account>", account).replace("<id>", &id);
         resource.insert(member.to_owned(), Value::from(format!("arn:aws:{rest}")));
     }
-    for (member, usual) in kind.usual {
-        if !resource.contains_key(*member) {
-            resource.insert((*member).to_owned(), Value::from(fill(usual)));
+    for (member, usual) in kind.usual.split_whitespace().filter_map(|pair| pair.split_once('=')) {
+        if !resource.contains_key(member) {
+            resource.insert(member.to_owned(), Value::from(fill(usual)));
         }
     }
     resource.retain(|_, value| !value.is_null());

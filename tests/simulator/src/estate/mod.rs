@@ -247,6 +247,11 @@ impl Estate {
         self.account(&id).filter(|account| account.buckets.contains_key(bucket))
     }
 
+    /// Whether it was generated, not written down.
+    pub fn is_made_up(&self) -> bool {
+        self.generator.is_some()
+    }
+
     /// A generated estate as the YAML it could have been read from.
     pub fn to_yaml(&self) -> Option<Result<String, String>> {
         self.generator.as_ref().map(Generator::to_yaml)

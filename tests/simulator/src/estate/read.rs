@@ -33,7 +33,8 @@ const DEPTH: usize = 8;
 pub(super) fn parse(text: &str) -> Result<Value, Problems> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
-        budget: serde_saphyr::budget! { max_nodes: 10_000_000, max_events: 40_000_000, max_total_scalar_bytes: 1 << 30, max_reader_input_bytes: None },
+        budget: serde_saphyr::budget! { max_nodes: 10_000_000, max_events: 40_000_000,
+            max_total_scalar_bytes: 1 << 30, max_reader_input_bytes: None },
     };
     serde_saphyr::from_str_with_options::<Value>(text, options).map_err(|error| Problems(vec![error.to_string()]))
 }
@@ -315,8 +316,8 @@ impl Reader {
             self.nothing_else(
                 members,
                 path,
-                "region, created, versioning, object_lock, logging, policy, encryption, lifecycle, replication, ownership, \
-                 acl, public_access_block, tags, like",
+                "region, created, versioning, object_lock, logging, policy, encryption, lifecycle, replication, \
+                 ownership, acl, public_access_block, tags, like",
             );
             buckets.insert(name, bucket);
         }

@@ -251,9 +251,11 @@ impl Faults {
     }
 
     fn apply(&self, at: usize, rule: &Rule, target: &Target<'_>, done: &mut Done) -> Option<Strike> {
-        // The caller's own keys neither expire nor are revoked, and identity is not at the mercy of a plan.
+        // The caller's own keys end only where a rule names what is done with them, and identity is not at the mercy of
+        // a plan.
         let ends = matches!(rule.kind, Kind::ExpiredSession | Kind::RevokedSession);
-        if !rule.about(target) || (ends && !target.access_key.starts_with("ASIA")) {
+        let own = !target.access_key.starts_with("ASIA") && rule.operation.as_deref() != Some("AssumeRole");
+        if !rule.about(target) || (ends && own) {
             return None;
         }
         let hash = identity(self.plan.seed, at, rule.kind, target);

@@ -61,17 +61,22 @@ const fn list(
 
 #[rustfmt::skip]
 const LISTS: &[List] = &[
-    list("ListModelCustomizationJobs", "customization_jobs", "modelCustomizationJobSummaries", ["jobName", "creationTime", "status"],
-        &["jobArn", "baseModelArn", "jobName", "status", "lastModifiedTime", "creationTime", "endTime", "customModelArn=outputModelArn",
-          "customModelName=outputModelName", "customizationType"]),
+    list("ListModelCustomizationJobs", "customization_jobs", "modelCustomizationJobSummaries",
+        ["jobName", "creationTime", "status"],
+        &["jobArn", "baseModelArn", "jobName", "status", "lastModifiedTime", "creationTime", "endTime",
+            "customModelArn=outputModelArn", "customModelName=outputModelName", "customizationType"]),
     list("ListImportedModels", "imported_models", "modelSummaries", ["modelName", "creationTime", "status"],
         &["modelArn", "modelName", "creationTime", "instructSupported", "modelArchitecture"]),
-    list("ListModelInvocationJobs", "invocation_jobs", "invocationJobSummaries", ["jobName", "submitTime", "status"], &[]),
+    list("ListModelInvocationJobs", "invocation_jobs", "invocationJobSummaries", ["jobName", "submitTime", "status"],
+        &[]),
     list("ListEvaluationJobs", "evaluation_jobs", "jobSummaries", ["jobName", "creationTime", "status"],
-        &["jobArn", "jobName", "status", "creationTime", "jobType", "evaluationTaskTypes", "modelIdentifiers", "applicationType"]),
+        &["jobArn", "jobName", "status", "creationTime", "jobType",
+            "evaluationTaskTypes=evaluationConfig.automated.datasetMetricConfigs.taskType", "modelIdentifiers",
+            "applicationType"]),
     List { equal: &[("guardrailIdentifier", "guardrailId")],
         ..list("ListGuardrails", "guardrails", "guardrails", ["name", "createdAt", "status"],
-            &["id=guardrailId", "arn=guardrailArn", "status", "name", "description", "version", "createdAt", "updatedAt"]) },
+            &["id=guardrailId", "arn=guardrailArn", "status", "name", "description", "version", "createdAt",
+                "updatedAt"]) },
 ];
 
 const fn describe(

@@ -51,13 +51,15 @@ const fn list(
 #[rustfmt::skip]
 const LISTS: &[List] = &[
     list("ListAgents", "agents", "agentSummaries",
-        &["agentId", "agentName", "agentStatus", "description", "updatedAt", "latestAgentVersion", "guardrailConfiguration"]),
+        &["agentId", "agentName", "agentStatus", "description", "updatedAt", "latestAgentVersion",
+            "guardrailConfiguration"]),
     list("ListKnowledgeBases", "knowledge_bases", "knowledgeBaseSummaries",
         &["knowledgeBaseId", "name", "description", "status", "updatedAt"]),
     List { equal: &[("knowledgeBaseId", "knowledgeBaseId")],
         ..list("ListDataSources", "data_sources", "dataSourceSummaries",
             &["knowledgeBaseId", "dataSourceId", "name", "status", "description", "updatedAt"]) },
-    list("ListFlows", "flows", "flowSummaries", &["name", "description", "id", "arn", "status", "createdAt", "updatedAt", "version"]),
+    list("ListFlows", "flows", "flowSummaries", &["name", "description", "id", "arn", "status", "createdAt",
+        "updatedAt", "version"]),
 ];
 
 const fn describe(
@@ -73,10 +75,12 @@ const fn describe(
 #[rustfmt::skip]
 const DESCRIPTIONS: &[Describe] = &[
     describe("GetAgent", "agents", &[("agentId", &["agentId"])], Some("agent"),
-        "Failed to retrieve resource because it doesn't exist. Retry your request with a different resource identifier."),
+        "Failed to retrieve resource because it doesn't exist. Retry your request with a different resource \
+         identifier."),
     describe("GetKnowledgeBase", "knowledge_bases", &[("knowledgeBaseId", &["knowledgeBaseId"])], Some("knowledgeBase"),
         "KnowledgeBase with id {} is not found."),
-    describe("GetDataSource", "data_sources", &[("knowledgeBaseId", &["knowledgeBaseId"]), ("dataSourceId", &["dataSourceId"])],
+    describe("GetDataSource", "data_sources", &[("knowledgeBaseId", &["knowledgeBaseId"]), ("dataSourceId",
+        &["dataSourceId"])],
         Some("dataSource"), "DataSource with id {} is not found."),
     describe("GetFlow", "flows", &[("flowIdentifier", &["id", "arn"])], None, "Flow {} is not found."),
 ];

@@ -67,7 +67,8 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
     };
     let account = call.world.estate.account(call.account);
     let written = account.map_or(&[][..], |account| account.all(call.region, "ec2", kind));
-    let unwritten = account.map_or_else(Vec::new, |account| vpcs::unwritten(account, call.region, kind));
+    let unwritten =
+        account.map_or_else(Vec::new, |account| vpcs::unwritten(&call.world.estate, account, call.region, kind));
     let all: Vec<Value> = written.iter().chain(&unwritten).map(|item| vpcs::whole(kind, item)).collect();
     let mut found: Vec<&Value> = all.iter().filter(|item| filters(call).iter().all(|one| meets(item, one))).collect();
     let ids = texts(call.input.get(*by));

@@ -17,7 +17,8 @@ pub(crate) struct List {
     pub(crate) kind: &'static str,
     /// Output member that holds the items.
     pub(crate) items: &'static str,
-    /// Members of an item as the list shows it; empty for all. `id=guardrailId` shows a member by another name.
+    /// Members of an item as the list shows it; empty for all. `id=guardrailId` shows a member by another name,
+    /// which may be a path, `Strategy=Config.Strategy`.
     pub(crate) summary: &'static [&'static str],
     pub(crate) pages: Pages,
     /// Members of the resource that filters and orders of the input refer to.
@@ -131,7 +132,8 @@ fn out_of_range(pages: Pages, size: usize) -> AwsError {
     let mut member = pages.size.to_owned();
     member[..1].make_ascii_lowercase();
     let message = format!(
-        "1 validation error detected: Value '{size}' at '{member}' failed to satisfy constraint: Member must have value {bound}"
+        "1 validation error detected: Value '{size}' at '{member}' failed to satisfy constraint: Member must have \
+         value {bound}"
     );
     AwsError::new(pages.refusal, 400, message)
 }
@@ -223,12 +225,21 @@ pub(crate) fn summary(resource: &Value, members: &[&str]) -> Value {
     }
     let mut shown = Map::with_capacity(members.len());
     for member in members {
-        let (shown_as, name) = member.split_once('=').unwrap_or((member, member));
-        if let Some(value) = resource.get(name) {
-            shown.insert(shown_as.to_owned(), value.clone());
+        let (shown_as, path) = member.split_once('=').unwrap_or((member, member));
+        if let Some(value) = below(resource, path) {
+            shown.insert(shown_as.to_owned(), value);
         }
     }
     Value::Object(shown)
+}
+
+/// What a path leads to; through a list, from each of its items.
+fn below(value: &Value, path: &str) -> Option<Value> {
+    let Some((name, rest)) = path.split_once('.') else { return value.get(path).cloned() };
+    match value.get(name)? {
+        Value::Array(items) => Some(items.iter().filter_map(|item| below(item, rest)).collect()),
+        inner => below(inner, rest),
+    }
 }
 
 /// The resource a call asks about.

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::estate::Account;
+use crate::estate::{Account, Estate};
 use crate::hash::Fnv;
 
 /// What AWS always says of a kind of resource, and estates say only where it is so.
@@ -23,9 +23,9 @@ pub(super) fn whole(kind: &str, resource: &Value) -> Value {
     resource
 }
 
-/// The resources of one kind in a region besides those of the estate.
-pub(super) fn unwritten(account: &Account, region: &str, kind: &str) -> Vec<Value> {
-    let default = default_vpc(account, region);
+/// The resources of one kind in a region besides those of the estate. One that is written down says all there is.
+pub(super) fn unwritten(estate: &Estate, account: &Account, region: &str, kind: &str) -> Vec<Value> {
+    let default = default_vpc(account, region).filter(|_| estate.is_made_up());
     let vpc = default.as_deref();
     match kind {
         "vpcs" => vpc
@@ -44,7 +44,7 @@ pub(super) fn unwritten(account: &Account, region: &str, kind: &str) -> Vec<Valu
 /// AWS makes one in every region of a new account. Half of the accounts still have theirs: many organizations delete
 /// them (<https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html>).
 fn default_vpc(account: &Account, region: &str) -> Option<String> {
-    (Fnv::of(&[&account.id, "default VPC"]) % 2 == 0).then(|| id("vpc", &[&account.id, region]))
+    Fnv::of(&[&account.id, "default VPC"]).is_multiple_of(2).then(|| id("vpc", &[&account.id, region]))
 }
 
 fn default_subnet(account: &Account, region: &str, vpc: &str, zone: &str, at: usize) -> Value {

@@ -28,13 +28,19 @@ pub(super) struct Content<'a> {
     home: &'static str,
     buckets: Map<String, Value>,
     resources: Resources,
+    /// Every kind of resource is there, whatever chance says.
+    complete: bool,
 }
 
 /// Flow log fields that tell who talked to whom, beyond the default ones.
-const FLOW_FORMAT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} \
-    ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status} ${vpc-id} ${subnet-id} ${instance-id} \
+const FLOW_FORMAT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} \
+    ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status} ${vpc-id} ${subnet-id} ${instance-id} \
     ${tcp-flags} ${type} ${pkt-srcaddr} ${pkt-dstaddr} ${region} ${az-id} ${pkt-src-aws-service} \
     ${pkt-dst-aws-service} ${flow-direction} ${traffic-path}";
+
+/// The fields of a flow log nobody chose fields for.
+const DEFAULT_FLOW_FORMAT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} \
+    ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}";
 
 const MODELS: &[&str] = &[
     "anthropic.claude-3-5-sonnet-20241022-v2:0",
@@ -46,7 +52,7 @@ const MODELS: &[&str] = &[
 
 impl<'a> Content<'a> {
     pub(super) fn new(account: &'a str, home: &'static str) -> Self {
-        Self { account, home, buckets: Map::new(), resources: Resources::new() }
+        Self { account, home, buckets: Map::new(), resources: Resources::new(), complete: false }
     }
 
     pub(super) fn finish(self) -> (Map<String, Value>, Map<String, Value>) {
@@ -107,10 +113,12 @@ impl<'a> Content<'a> {
                 "IsOrganizationTrail": true,
                 "LogFileValidationEnabled": true,
                 "Status": {
-                    "IsLogging": true, "LatestDeliveryTime": "-12m", "LatestDigestDeliveryTime": "-50m", "StartLoggingTime": "-400d",
+                    "IsLogging": true, "LatestDeliveryTime": "-12m", "LatestDigestDeliveryTime": "-50m",
+                        "StartLoggingTime": "-400d",
                 },
                 "AdvancedEventSelectors": [
-                    { "Name": "management", "FieldSelectors": [{ "Field": "eventCategory", "Equals": ["Management"] }] },
+                    { "Name": "management", "FieldSelectors": [{ "Field": "eventCategory",
+                        "Equals": ["Management"] }] },
                     { "Name": "endpoints", "FieldSelectors": [
                         { "Field": "eventCategory", "Equals": ["Data"] },
                         { "Field": "resources.type", "Equals": ["AWS::SageMaker::Endpoint"] },
@@ -133,9 +141,14 @@ impl<'a> Content<'a> {
         {
             let policy = delivery(&format!("{name}-{}", self.account), service);
             let encryption = encrypted(&key);
-            self.bucket(name, home, json!({
-                "versioning": "Enabled", "object_lock": lock("COMPLIANCE", 400), "policy": policy, "encryption": encryption,
-            }));
+            self.bucket(
+                name,
+                home,
+                json!({
+                    "versioning": "Enabled", "object_lock": lock("COMPLIANCE", 400), "policy": policy,
+                        "encryption": encryption,
+                }),
+            );
         }
     }
 
@@ -178,7 +191,8 @@ impl<'a> Content<'a> {
             self.log_group(region, "/bedrock/invocations", Some(30));
             self.set(region, "bedrock", "logging", json!({
                 "cloudWatchConfig": { "logGroupName": "/bedrock/invocations", "roleArn": self.role("BedrockLogging") },
-                "textDataDeliveryEnabled": true, "imageDataDeliveryEnabled": false, "embeddingDataDeliveryEnabled": false,
+                "textDataDeliveryEnabled": true, "imageDataDeliveryEnabled": false,
+                    "embeddingDataDeliveryEnabled": false,
                 "videoDataDeliveryEnabled": false,
             }));
         }
@@ -199,6 +213,7 @@ impl<'a> Content<'a> {
 
     /// AI of one region, recorded as well as `level` says.
     pub(super) fn ai(&mut self, region: &'static str, level: Level, central: &Central, large: bool, dice: &mut Dice) {
+        self.complete = large;
         let network = self.network(region, level, central, dice);
         let stores = self.stores(region, level, central);
         let scale = if large { 25 } else { 1 };
@@ -210,13 +225,60 @@ impl<'a> Content<'a> {
         }
         self.other_jobs(region, &network, &stores, dice);
         self.studio(region, level, &network, &stores, dice);
-        if dice.chance(70) {
+        if self.has(dice, 70) {
             self.bedrock(region, level, &stores, dice);
+        }
+        if self.has(dice, 10) {
+            self.vended_logs(region, &stores);
         }
         let days = [Some(400), Some(30), None][level as usize];
         for kind in ["TrainingJobs", "ProcessingJobs", "TransformJobs"] {
             self.log_group(region, &format!("/aws/sagemaker/{kind}"), days);
         }
+    }
+
+    fn has(&self, dice: &mut Dice, percent: u64) -> bool {
+        self.complete || dice.chance(percent)
+    }
+
+    /// Access logs of the artifacts, sent on by a delivery, and one log group copied elsewhere.
+    fn vended_logs(&mut self, region: &'static str, stores: &Stores) {
+        self.log_group(region, "/s3/access", Some(400));
+        let group = format!("arn:aws:logs:{region}:{}:log-group:/s3/access", self.account);
+        let destination = format!("arn:aws:logs:{region}:{}:delivery-destination:access", self.account);
+        self.add(
+            region,
+            "logs",
+            "delivery_sources",
+            json!({
+                "name": "artifacts", "resourceArns": [format!("arn:aws:s3:::{}", stores.artifacts)], "service": "s3",
+                "logType": "S3_SERVER_ACCESS_LOGS", "status": "ACTIVE",
+            }),
+        );
+        self.add(
+            region,
+            "logs",
+            "delivery_destinations",
+            json!({
+                "name": "access", "deliveryDestinationType": "CWL", "outputFormat": "json",
+                "deliveryDestinationConfiguration": { "destinationResourceArn": group },
+            }),
+        );
+        self.add(region, "logs", "deliveries", json!({
+            "id": format!("d{}", self.account), "deliverySourceName": "artifacts", "deliveryDestinationArn": destination,
+            "deliveryDestinationType": "CWL",
+        }));
+        self.add(
+            region,
+            "logs",
+            "subscription_filters",
+            json!({
+                "filterName": "copy", "logGroupName": "/aws/sagemaker/TrainingJobs",
+                "destinationArn": format!("arn:aws:firehose:{region}:{}:deliverystream/copies", self.account),
+            }),
+        );
+        let key = format!("{}-ml-{region}", self.account);
+        self.add(region, "kms", "aliases", json!({ "AliasName": format!("alias/ml-{region}"), "TargetKeyId": key }));
     }
 
     fn network(&mut self, region: &'static str, level: Level, central: &Central, dice: &mut Dice) -> Network {
@@ -233,14 +295,15 @@ impl<'a> Content<'a> {
         }
         let log = match level {
             Level::Good => Some(json!({
-                "LogDestinationType": "s3", "LogDestination": format!("arn:aws:s3:::flow-logs-{}", central.archive), "LogFormat": FLOW_FORMAT,
+                "LogDestinationType": "s3", "LogDestination": format!("arn:aws:s3:::flow-logs-{}", central.archive),
+                    "LogFormat": FLOW_FORMAT,
             })),
             Level::Mixed => {
                 self.log_group(region, "/vpc/flow-logs", dice.pick(&[Some(14), Some(90), None]));
                 Some(json!({
                     "LogDestinationType": "cloud-watch-logs", "LogGroupName": "/vpc/flow-logs",
                     "LogDestination": format!("arn:aws:logs:{region}:{}:log-group:/vpc/flow-logs", self.account),
-                    "LogFormat": "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}",
+                    "LogFormat": DEFAULT_FLOW_FORMAT,
                     "TrafficType": dice.pick(&["ALL", "REJECT"]),
                     "DeliverLogsStatus": dice.pick(&["SUCCESS", "SUCCESS", "SUCCESS", "FAILED"]),
                 }))
@@ -262,8 +325,10 @@ impl<'a> Content<'a> {
                 let logs = self.access_logs(region);
                 let logged = json!({ "TargetBucket": logs, "TargetPrefix": "ml/" });
                 (
-                    json!({ "versioning": "Enabled", "logging": logged, "lifecycle": expiring(400), "encryption": encrypted(&key) }),
-                    json!({ "versioning": "Enabled", "object_lock": lock("COMPLIANCE", 400), "encryption": encrypted(&key) }),
+                    json!({ "versioning": "Enabled", "logging": logged, "lifecycle": expiring(400),
+                        "encryption": encrypted(&key) }),
+                    json!({ "versioning": "Enabled", "object_lock": lock("COMPLIANCE", 400),
+                        "encryption": encrypted(&key) }),
                 )
             }
             Level::Mixed => (
@@ -293,18 +358,26 @@ impl<'a> Content<'a> {
         let name = format!("{}-{number}", dice.pick(&["ranking", "fraud-score", "embeddings", "forecast", "ocr"]));
         let model = format!("{name}-model");
         let vpc = network.config();
-        self.add(region, "sagemaker", "models", json!({
-            "ModelName": model,
-            "PrimaryContainer": { "Image": "registry.example.com/serve:1", "ModelDataUrl": format!("s3://{}/models/{name}.tar.gz", stores.artifacts) },
-            "VpcConfig": vpc,
-        }));
+        self.add(
+            region,
+            "sagemaker",
+            "models",
+            json!({
+                "ModelName": model,
+                "PrimaryContainer": { "Image": "registry.example.com/serve:1",
+                    "ModelDataUrl": format!("s3://{}/models/{name}.tar.gz", stores.artifacts) },
+                "VpcConfig": vpc,
+            }),
+        );
         let serverless = level != Level::Good && dice.chance(15);
         let variant = match serverless {
             true => {
-                json!({ "VariantName": "all", "ModelName": model, "ServerlessConfig": { "MemorySizeInMB": 2048, "MaxConcurrency": 5 } })
+                json!({ "VariantName": "all", "ModelName": model, "ServerlessConfig": { "MemorySizeInMB": 2048,
+                    "MaxConcurrency": 5 } })
             }
             false => {
-                json!({ "VariantName": "all", "ModelName": model, "InstanceType": "ml.g5.xlarge", "InitialInstanceCount": 1 })
+                json!({ "VariantName": "all", "ModelName": model, "InstanceType": "ml.g5.xlarge",
+                    "InitialInstanceCount": 1 })
             }
         };
         let modes: &[&str] = if level == Level::Good || dice.chance(50) { &["Input", "Output"] } else { &["Output"] };
@@ -371,17 +444,19 @@ impl<'a> Content<'a> {
 
     fn other_jobs(&mut self, region: &'static str, network: &Network, stores: &Stores, dice: &mut Dice) {
         let (input, output) = (format!("s3://{}/raw", stores.training), format!("s3://{}/features", stores.artifacts));
-        if dice.chance(40) {
+        if self.has(dice, 40) {
             self.add(region, "sagemaker", "processing_jobs", json!({
                 "ProcessingJobName": "prepare",
                 "ProcessingInputs": [{ "InputName": "raw", "S3Input": { "S3Uri": input, "S3DataType": "S3Prefix" } }],
-                "ProcessingOutputConfig": { "Outputs": [{ "OutputName": "out", "S3Output": { "S3Uri": output, "S3UploadMode": "EndOfJob" } }] },
-                "ProcessingResources": { "ClusterConfig": { "InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30 } },
+                "ProcessingOutputConfig": { "Outputs": [{ "OutputName": "out", "S3Output": { "S3Uri": output,
+                    "S3UploadMode": "EndOfJob" } }] },
+                "ProcessingResources": { "ClusterConfig": { "InstanceCount": 1, "InstanceType": "ml.m5.large",
+                    "VolumeSizeInGB": 30 } },
                 "AppSpecification": { "ImageUri": "registry.example.com/prepare:1" },
                 "NetworkConfig": { "VpcConfig": network.config() },
             }));
         }
-        if dice.chance(30) {
+        if self.has(dice, 30) {
             self.add(region, "sagemaker", "transform_jobs", json!({
                 "TransformJobName": "nightly",
                 "ModelName": "batch",
@@ -390,51 +465,68 @@ impl<'a> Content<'a> {
                 "TransformResources": { "InstanceType": "ml.m5.large", "InstanceCount": 1 },
             }));
         }
-        if dice.chance(15) {
-            self.add(region, "sagemaker", "tuning_jobs", json!({
-                "HyperParameterTuningJobName": "search",
-                "Strategy": "Bayesian",
-                "TrainingJobStatusCounters": { "Completed": 20, "InProgress": 0 },
-                "ObjectiveStatusCounters": { "Succeeded": 20, "Pending": 0, "Failed": 0 },
-                "HyperParameterTuningJobConfig": { "Strategy": "Bayesian", "ResourceLimits": { "MaxParallelTrainingJobs": 2 } },
-                "TrainingJobDefinition": {
-                    "InputDataConfig": [channel("train", &stores.training)],
-                    "OutputDataConfig": { "S3OutputPath": format!("s3://{}/tuning", stores.artifacts) },
-                    "VpcConfig": network.config(),
-                    "AlgorithmSpecification": { "TrainingInputMode": "File" }, "RoleArn": self.role("SageMaker"),
-                    "StoppingCondition": { "MaxRuntimeInSeconds": 86400 },
-                },
-            }));
+        if self.has(dice, 15) {
+            self.add(
+                region,
+                "sagemaker",
+                "tuning_jobs",
+                json!({
+                    "HyperParameterTuningJobName": "search",
+                    "TrainingJobStatusCounters": { "Completed": 20, "InProgress": 0 },
+                    "ObjectiveStatusCounters": { "Succeeded": 20, "Pending": 0, "Failed": 0 },
+                    "HyperParameterTuningJobConfig": { "Strategy": "Bayesian",
+                        "ResourceLimits": { "MaxParallelTrainingJobs": 2 } },
+                    "TrainingJobDefinition": {
+                        "InputDataConfig": [channel("train", &stores.training)],
+                        "OutputDataConfig": { "S3OutputPath": format!("s3://{}/tuning", stores.artifacts) },
+                        "VpcConfig": network.config(),
+                        "AlgorithmSpecification": { "TrainingInputMode": "File" }, "RoleArn": self.role("SageMaker"),
+                        "StoppingCondition": { "MaxRuntimeInSeconds": 86400 },
+                    },
+                }),
+            );
         }
-        if dice.chance(10) {
-            self.add(region, "sagemaker", "automl_jobs", json!({
-                "AutoMLJobName": "churn",
-                "AutoMLJobInputDataConfig": [{ "ChannelType": "training", "DataSource": { "S3DataSource": { "S3DataType": "S3Prefix", "S3Uri": input } } }],
-                "OutputDataConfig": { "S3OutputPath": output },
-                "RoleArn": self.role("SageMaker"),
-            }));
+        if self.has(dice, 10) {
+            self.add(
+                region,
+                "sagemaker",
+                "automl_jobs",
+                json!({
+                    "AutoMLJobName": "churn",
+                    "AutoMLJobInputDataConfig": [{ "ChannelType": "training",
+                        "DataSource": { "S3DataSource": { "S3DataType": "S3Prefix", "S3Uri": input } } }],
+                    "OutputDataConfig": { "S3OutputPath": output },
+                    "RoleArn": self.role("SageMaker"),
+                }),
+            );
         }
     }
 
     fn studio(&mut self, region: &'static str, level: Level, network: &Network, stores: &Stores, dice: &mut Dice) {
-        if dice.chance(40) {
+        if self.has(dice, 40) {
             let mut notebook = json!({ "NotebookInstanceName": "exploration", "RoleArn": self.role("SageMaker") });
             if let (true, Value::Object(notebook)) = (level != Level::Bad, &mut notebook) {
                 notebook.insert("SubnetId".to_owned(), network.subnets[0].clone().into());
             }
             self.add(region, "sagemaker", "notebooks", notebook);
         }
-        if dice.chance(30) {
+        if self.has(dice, 30) {
             let access = if level == Level::Good { "VpcOnly" } else { "PublicInternetOnly" };
-            self.add(region, "sagemaker", "domains", json!({
-                "DomainId": format!("d-{}", &self.account[..10]),
-                "DomainName": "studio",
-                "AppNetworkAccessType": access,
-                "SubnetIds": network.subnets,
-                "DefaultUserSettings": { "SharingSettings": { "S3OutputPath": format!("s3://{}/shared", stores.artifacts) } },
-            }));
+            self.add(
+                region,
+                "sagemaker",
+                "domains",
+                json!({
+                    "DomainId": format!("d-{}", &self.account[..10]),
+                    "DomainName": "studio",
+                    "AppNetworkAccessType": access,
+                    "SubnetIds": network.subnets,
+                    "DefaultUserSettings": { "SharingSettings": { "S3OutputPath": format!("s3://{}/shared",
+                        stores.artifacts) } },
+                }),
+            );
         }
-        if dice.chance(25) {
+        if self.has(dice, 25) {
             self.add(region, "sagemaker", "feature_groups", json!({
                 "FeatureGroupName": "customers",
                 "RecordIdentifierFeatureName": "id", "EventTimeFeatureName": "at", "FeatureDefinitions": [],
@@ -466,7 +558,7 @@ impl<'a> Content<'a> {
         }
         let tail = format!("{}{}", &self.account[4..], region.len() % 10);
         let id = |letter: char| format!("{letter}{tail}").to_uppercase().chars().take(10).collect::<String>();
-        if dice.chance(50) {
+        if self.has(dice, 50) {
             self.add(
                 region,
                 "bedrock",
@@ -474,23 +566,34 @@ impl<'a> Content<'a> {
                 json!({ "guardrailId": format!("gr{}", tail), "name": "no-secrets" }),
             );
         }
-        if dice.chance(40) {
+        if self.has(dice, 40) {
             self.add(region, "bedrock-agent", "agents", json!({ "agentId": id('A'), "agentName": "support-agent" }));
         }
-        if dice.chance(40) {
+        if self.has(dice, 40) {
             let base = id('K');
-            self.add(region, "bedrock-agent", "knowledge_bases", json!({
-                "knowledgeBaseId": base, "name": "articles",
-                "knowledgeBaseConfiguration": { "type": "VECTOR", "vectorKnowledgeBaseConfiguration": {
-                    "embeddingModelArn": format!("arn:aws:bedrock:{region}::foundation-model/amazon.titan-embed-text-v2:0"),
-                } },
-            }));
-            self.add(region, "bedrock-agent", "data_sources", json!({
-                "knowledgeBaseId": base, "dataSourceId": id('S'), "name": "documents",
-                "dataSourceConfiguration": { "type": "S3", "s3Configuration": { "bucketArn": format!("arn:aws:s3:::{}", stores.training) } },
-            }));
+            self.add(
+                region,
+                "bedrock-agent",
+                "knowledge_bases",
+                json!({
+                    "knowledgeBaseId": base, "name": "articles",
+                    "knowledgeBaseConfiguration": { "type": "VECTOR", "vectorKnowledgeBaseConfiguration": {
+                        "embeddingModelArn": format!("arn:aws:bedrock:{region}::foundation-model/{}", MODELS[1]),
+                    } },
+                }),
+            );
+            self.add(
+                region,
+                "bedrock-agent",
+                "data_sources",
+                json!({
+                    "knowledgeBaseId": base, "dataSourceId": id('S'), "name": "documents",
+                    "dataSourceConfiguration": { "type": "S3",
+                        "s3Configuration": { "bucketArn": format!("arn:aws:s3:::{}", stores.training) } },
+                }),
+            );
         }
-        if dice.chance(20) {
+        if self.has(dice, 20) {
             self.add(
                 region,
                 "bedrock-agent",
@@ -505,13 +608,19 @@ impl<'a> Content<'a> {
         }
         let (input, output) =
             (format!("s3://{}/tune.jsonl", stores.training), format!("s3://{}/tuned", stores.artifacts));
-        if dice.chance(25) {
-            self.add(region, "bedrock", "customization_jobs", json!({
-                "jobName": "tone", "trainingDataConfig": { "s3Uri": input }, "validationDataConfig": { "validators": [] },
-                "outputDataConfig": { "s3Uri": output },
-            }));
+        if self.has(dice, 25) {
+            self.add(
+                region,
+                "bedrock",
+                "customization_jobs",
+                json!({
+                    "jobName": "tone", "trainingDataConfig": { "s3Uri": input },
+                        "validationDataConfig": { "validators": [] },
+                    "outputDataConfig": { "s3Uri": output },
+                }),
+            );
         }
-        if dice.chance(15) {
+        if self.has(dice, 15) {
             self.add(
                 region,
                 "bedrock",
@@ -522,7 +631,7 @@ impl<'a> Content<'a> {
                 }),
             );
         }
-        if dice.chance(20) {
+        if self.has(dice, 20) {
             self.add(
                 region,
                 "bedrock",
@@ -534,16 +643,22 @@ impl<'a> Content<'a> {
                 }),
             );
         }
-        if dice.chance(10) {
-            self.add(region, "bedrock", "evaluation_jobs", json!({
-                "jobName": "regression", "evaluationTaskTypes": ["Summarization"],
-                "evaluationConfig": { "automated": { "datasetMetricConfigs": [{
-                    "taskType": "Summarization", "metricNames": ["Builtin.Accuracy"],
-                    "dataset": { "name": "cases", "datasetLocation": { "s3Uri": input } },
-                }] } },
-                "inferenceConfig": { "models": [{ "bedrockModel": { "modelIdentifier": "amazon.titan-text-express-v1" } }] },
-                "outputDataConfig": { "s3Uri": output },
-            }));
+        if self.has(dice, 10) {
+            self.add(
+                region,
+                "bedrock",
+                "evaluation_jobs",
+                json!({
+                    "jobName": "regression",
+                    "evaluationConfig": { "automated": { "datasetMetricConfigs": [{
+                        "taskType": "Summarization", "metricNames": ["Builtin.Accuracy"],
+                        "dataset": { "name": "cases", "datasetLocation": { "s3Uri": input } },
+                    }] } },
+                    "inferenceConfig": { "models": [{ "bedrockModel": {
+                        "modelIdentifier": "amazon.titan-text-express-v1" } }] },
+                    "outputDataConfig": { "s3Uri": output },
+                }),
+            );
         }
     }
 }
@@ -589,12 +704,14 @@ fn encrypted(key: &str) -> Value {
 /// Noncurrent versions kept so many days.
 fn expiring(days: u64) -> Value {
     json!({ "Rules": [{
-        "ID": "versions", "Status": "Enabled", "Filter": { "Prefix": "" }, "NoncurrentVersionExpiration": { "NoncurrentDays": days },
+        "ID": "versions", "Status": "Enabled", "Filter": { "Prefix": "" },
+            "NoncurrentVersionExpiration": { "NoncurrentDays": days },
     }] })
 }
 
 fn delivery(bucket: &str, service: &str) -> Value {
     json!({ "Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": { "Service": service }, "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{bucket}/*"),
+        "Effect": "Allow", "Principal": { "Service": service }, "Action": "s3:PutObject",
+            "Resource": format!("arn:aws:s3:::{bucket}/*"),
     }] })
 }
