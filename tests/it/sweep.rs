@@ -316,7 +316,7 @@ fn a_full_disk_keeps_what_is_complete() {
 #[test]
 fn a_run_that_is_killed_goes_on_to_the_same_results() {
     let organization =
-        Organization::start("killed", Settings { latency: Duration::from_millis(60), ..Settings::default() });
+        Organization::start("killed", Settings { latency: Duration::from_millis(15), ..Settings::default() });
     let began = Instant::now();
     let whole = organization.audit("whole", &[]);
     let takes = u64::try_from(began.elapsed().as_millis()).unwrap();

@@ -32,7 +32,7 @@ pub(super) fn alone(kind: Kind) -> Plan {
         Kind::ExpiredSession | Kind::RevokedSession => {
             vec![Rule { probability: 0.6, from: Some(12), times: Some(2), ..inside }]
         }
-        Kind::Slow | Kind::Hang => vec![Rule { probability: 0.04, ..inside }],
+        Kind::Slow | Kind::Hang | Kind::EndlessToken => vec![Rule { probability: 0.04, ..inside }],
         Kind::EmptyPageWithToken => vec![Rule { service: None, ..inside }],
         // Within what signatures allow.
         Kind::Skew => vec![Rule { service: None, seconds: Some(-200.0), ..inside }],
@@ -103,7 +103,7 @@ fn random(dice: &mut Dice) -> Rule {
         rule.region = Some(dice.pick(&["us-east-1", "eu-west-1"]).to_owned());
     }
     rule.probability = match (kind, narrow) {
-        (Kind::Slow | Kind::Hang, false) => 0.03,
+        (Kind::Slow | Kind::Hang | Kind::EndlessToken, false) => 0.03,
         (_, true) => dice.pick(&[0.5, 1.0]),
         (_, false) => dice.pick(&[0.05, 0.2, 0.5]),
     };
