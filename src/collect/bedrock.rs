@@ -240,7 +240,8 @@ async fn batch_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
         let created = created(scope, Some(&j.submit_time), read);
         let found = Found::new(Some(j.job_arn.clone()), Some(j.job_name.clone()), created)?;
         Some((found.status(j.status.as_ref().map(|s| s.as_str())), batch_description(scope, call, &j)))
-    });
+    })
+    .once(|(found, _)| &found.arn);
     let mut lines = vec![listed.line(scope)];
     for ((found, description), read) in listed.items {
         lines.push(workloads::line(scope, WorkloadKind::BatchInferenceJob, found, read, description));

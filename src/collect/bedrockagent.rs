@@ -69,7 +69,8 @@ async fn knowledge_bases(scope: &Scope, client: &Client) -> Vec<Line> {
         let id = text(Some(base.knowledge_base_id))?;
         let arn = scope.arn("bedrock", &format!("knowledge-base/{id}"));
         Some(Found::new(Some(arn), Some(base.name), None)?.id(id).status(Some(base.status.as_str())))
-    });
+    })
+    .once(|base| &base.arn);
     let bases: Vec<Found> = listed.items.iter().map(|(found, _)| found.clone()).collect();
     let whole = listed.whole.clone();
     let kind = WorkloadKind::KnowledgeBase;

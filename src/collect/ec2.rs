@@ -75,7 +75,8 @@ async fn flow_logs(scope: &Scope, client: &Client) -> Vec<Line> {
         Ok(Page { items: value.flow_logs, next: value.next_token, read })
     })
     .await
-    .named(scope, |log, read| flow_log(scope, log, read));
+    .named(scope, |log, read| flow_log(scope, log, read))
+    .once(|log| &log.id);
     let mut lines = vec![listed.line(scope)];
     lines.extend(listed.items.into_iter().map(|(log, read)| {
         Line::new(&scope.account, Some(&scope.region), log.id.clone(), vec![read], Fact::FlowLog(log))

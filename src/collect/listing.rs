@@ -107,6 +107,15 @@ impl<T> Listed<T> {
         Listed { call, items: named, reads, total, whole }
     }
 
+    /// The items, each once: what is made or deleted while pages are read may show on two of them.
+    pub(crate) fn once(mut self, id: impl Fn(&T) -> &str) -> Self {
+        let mut seen = BTreeSet::new();
+        let before = self.items.len();
+        self.items.retain(|(item, _)| seen.insert(id(item).to_owned()));
+        self.total -= (before - self.items.len()) as u64;
+        self
+    }
+
     /// The items, known only when every page was read; `reads` gains the pages.
     pub(crate) fn all(self, reads: &mut Vec<Read>) -> Told<Vec<T>> {
         self.reads.iter().for_each(|read| push_read(reads, read));

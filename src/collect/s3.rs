@@ -59,7 +59,8 @@ pub(crate) async fn list(scope: &Scope) -> Vec<Line> {
     .named(scope, |bucket, _| {
         let region = text(bucket.bucket_region).map(Region::new);
         Some(BucketName { name: text(bucket.name)?, region })
-    });
+    })
+    .once(|bucket| &bucket.name);
     let count = listed.whole.map(|()| listed.total);
     let listing = Fact::Listing(Listing { call: listed.call.to_owned(), count, capped: 0 });
     let id = format!("{}:{}", listed.call, scope.account);

@@ -83,6 +83,7 @@ where
     F: Fn(Found) -> Fut,
     Fut: Future<Output = Told<Described>>,
 {
+    let listed = listed.once(|found| &found.arn);
     let mut lines = vec![listed.line(scope)];
     let described = listed.items.into_iter().map(|(found, read)| {
         let description = describe(found.clone());

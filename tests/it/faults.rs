@@ -19,6 +19,7 @@ use locard_simulator::Settings;
 use locard_simulator::faults::{KINDS, Kind, Plan};
 
 use crate::binary::results;
+use crate::dice::number;
 use lab::Lab;
 use oracle::Oracle;
 
@@ -180,7 +181,6 @@ fn a_host_whose_clock_is_off_finds_the_same() {
 /// `LOCARD_FAULT_RUNS` runs, from seed `LOCARD_FAULT_FIRST_SEED` on.
 #[test]
 fn faults_mixed_at_random_make_nothing_wrong() {
-    let number = |name: &str, usual: u64| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
     let (runs, first) = (number("LOCARD_FAULT_RUNS", 20), number("LOCARD_FAULT_FIRST_SEED", 1));
     let trials = (first..first + runs).map(|seed| Trial {
         name: format!("seed-{seed}"),

@@ -8,6 +8,8 @@ mod binary;
 mod checks;
 mod cli;
 mod config;
+#[cfg(feature = "aws")]
+mod dice;
 mod estate;
 #[cfg(feature = "aws")]
 mod fan_out;

@@ -18,6 +18,7 @@ use locard_simulator::{Estate, Running, Settings, start};
 use serde_json::Value;
 
 use crate::binary::{Ran, fresh, locard_command, results};
+use crate::dice::{Dice, number};
 
 /// A server of one test, with the organization that all have, and a folder that outlives the test.
 struct Organization {
@@ -62,10 +63,16 @@ impl Organization {
         Ran::from(self.command(locard_command(&[]), &all).output().unwrap())
     }
 
-    /// The same, as a process that runs.
-    fn begin(&self, name: &str) -> Child {
+    /// Whether there is a snapshot to go on with.
+    fn is_begun(&self, name: &str) -> bool {
+        self.out(name).join("snapshot/journal.jsonl").exists()
+    }
+
+    /// `locard audit`, which goes on with what there is, as a process that runs.
+    fn begin_or_go_on(&self, name: &str) -> Child {
         let out = self.out(name);
-        let args = ["audit", "--out", out.to_str().unwrap()];
+        let mut args = vec!["audit", "--out", out.to_str().unwrap()];
+        args.extend(self.is_begun(name).then_some("--resume"));
         self.command(locard_command(&[]), &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
@@ -181,7 +188,7 @@ fn send(signal: &str, child: &Child) {
 fn a_signal_ends_a_run_soon_and_leaves_what_can_be_gone_on_with() {
     for (name, signal) in [("interrupted", "-INT"), ("terminated", "-TERM")] {
         let organization = Organization::start(name, slow());
-        let mut run = organization.begin("run");
+        let mut run = organization.begin_or_go_on("run");
         organization.wait_for_files("run", 2);
         send(signal, &run);
         let began = Instant::now();
@@ -198,7 +205,7 @@ fn a_second_signal_ends_it_at_once() {
     let hang = Rule { seconds: Some(30.0), ..rule(Kind::Hang) };
     let faults = Plan { seed: 1, rules: vec![Rule { service: Some("sagemaker".to_owned()), ..hang }] };
     let organization = Organization::start("twice", Settings { faults, ..Settings::default() });
-    let mut run = organization.begin("run");
+    let mut run = organization.begin_or_go_on("run");
     let began = Instant::now();
     while organization.running.journal().counters().requests < 60 {
         assert!(began.elapsed() < Duration::from_secs(60), "nothing is asked");
@@ -302,4 +309,42 @@ fn a_full_disk_keeps_what_is_complete() {
     assert!(ran.stderr.contains("cannot keep the snapshot") && ran.stderr.contains("--resume"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
     organization.goes_on("run");
+}
+
+/// `LOCARD_KILLS` runs, from seed `LOCARD_FIRST_KILL` on, each killed up to three times, at any moment from the start of
+/// the process to the last report.
+#[test]
+fn a_run_that_is_killed_goes_on_to_the_same_results() {
+    let organization =
+        Organization::start("killed", Settings { latency: Duration::from_millis(15), ..Settings::default() });
+    let began = Instant::now();
+    let whole = organization.audit("whole", &[]);
+    let takes = u64::try_from(began.elapsed().as_millis()).unwrap();
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    let first = number("LOCARD_FIRST_KILL", 1);
+    for seed in first..first + number("LOCARD_KILLS", 5) {
+        let (mut dice, name) = (Dice(seed), format!("run-{seed}"));
+        fresh(organization.out(&name));
+        let mut moments = Vec::new();
+        for _ in 0..dice.between(1, 3) {
+            let moment = Duration::from_millis(dice.between(0, takes));
+            moments.push(moment);
+            let mut run = organization.begin_or_go_on(&name);
+            std::thread::sleep(moment);
+            // One that was faster is done, which is as good.
+            let _ = run.kill();
+            run.wait().unwrap();
+        }
+        let files =
+            || fs::read_dir(organization.out(&name)).into_iter().flatten().flatten().map(|file| file.file_name());
+        eprintln!("seed {seed}: killed after {moments:?}, leaving {:?}", files().collect::<Vec<_>>());
+        match organization.is_begun(&name) {
+            true => organization.goes_on(&name),
+            false => {
+                let ran = organization.audit(&name, &[]);
+                assert_eq!(ran.code, 0, "{}", ran.stderr);
+                assert_same(&organization.out(&name), &UNDISTURBED);
+            }
+        }
+    }
 }

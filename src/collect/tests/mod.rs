@@ -104,7 +104,12 @@ fn lists_are_read_to_the_end_over_empty_pages() {
     let scope = scope(&[
         ("ListModels", 200, r#"{"Models": [{"ModelName": "a", "ModelArn": "arn:a"}], "NextToken": "1"}"#),
         ("ListModels", 200, r#"{"Models": [], "NextToken": "2"}"#),
-        ("ListModels", 200, r#"{"Models": [{"ModelName": "b", "ModelArn": "arn:b"}]}"#),
+        // What was made meanwhile moves others to the next page.
+        (
+            "ListModels",
+            200,
+            r#"{"Models": [{"ModelName": "a", "ModelArn": "arn:a"}, {"ModelName": "b", "ModelArn": "arn:b"}]}"#,
+        ),
         ("DescribeModel", 400, r#"{"__type": "ValidationException", "message": "Could not find model"}"#),
         ("DescribeModel", 400, r#"{"__type": "ValidationException", "message": "Could not find model"}"#),
         (

@@ -21,7 +21,9 @@ fn reasons(kind: Kind) -> &'static [Why] {
         Kind::Throttle => &[Why::Throttled],
         Kind::Error500 | Kind::Dropped | Kind::SkewRefused => &[Why::Failed],
         // Errors lose their code and message when they are cut; their status alone still tells some of them.
-        Kind::Reset | Kind::Truncate | Kind::Malformed => &[Why::Malformed, Why::Failed, Why::Denied],
+        Kind::Reset | Kind::Truncate => &[Why::Malformed, Why::Failed, Why::Denied],
+        // A bucket policy that is none is handed on as it is, and decides nothing.
+        Kind::Malformed => &[Why::Malformed, Why::Failed, Why::Denied, Why::Undecidable],
         Kind::EmptyObject | Kind::RepeatToken | Kind::EndlessToken => &[Why::Malformed],
         Kind::Slow | Kind::Hang => &[Why::TimedOut],
         Kind::EmptyPageWithToken => &[],

@@ -6,6 +6,7 @@ use locard::inventory::operations::OPERATIONS;
 use locard_simulator::faults::{KINDS, Kind, Plan, Rule};
 
 use super::lab::patience;
+use crate::dice::Dice;
 
 /// Services asked inside accounts.
 pub(super) const INSIDE: &str = "sagemaker|bedrock|bedrock-agent|cloudtrail|cloudwatch|s3|ec2|logs|kms";
@@ -31,7 +32,7 @@ pub(super) fn alone(kind: Kind) -> Plan {
         Kind::ExpiredSession | Kind::RevokedSession => {
             vec![Rule { probability: 0.6, from: Some(12), times: Some(2), ..inside }]
         }
-        Kind::Slow | Kind::Hang => vec![Rule { probability: 0.04, ..inside }],
+        Kind::Slow | Kind::Hang | Kind::EndlessToken => vec![Rule { probability: 0.04, ..inside }],
         Kind::EmptyPageWithToken => vec![Rule { service: None, ..inside }],
         // Within what signatures allow.
         Kind::Skew => vec![Rule { service: None, seconds: Some(-200.0), ..inside }],
@@ -68,7 +69,7 @@ fn random(dice: &mut Dice) -> Rule {
     let narrow = match dice.between(0, 10) {
         0 => {
             rule.service = Some("sts".to_owned());
-            rule.account = Some(dice.account());
+            rule.account = Some(account(dice));
             true
         }
         1 => {
@@ -96,20 +97,20 @@ fn random(dice: &mut Dice) -> Rule {
     };
     // Of one operation few requests are made as it is.
     if !narrow && dice.between(0, 2) == 0 {
-        rule.account = Some(dice.account());
+        rule.account = Some(account(dice));
     }
     if !narrow && dice.between(0, 3) == 0 {
         rule.region = Some(dice.pick(&["us-east-1", "eu-west-1"]).to_owned());
     }
     rule.probability = match (kind, narrow) {
-        (Kind::Slow | Kind::Hang, false) => 0.03,
+        (Kind::Slow | Kind::Hang | Kind::EndlessToken, false) => 0.03,
         (_, true) => dice.pick(&[0.5, 1.0]),
         (_, false) => dice.pick(&[0.05, 0.2, 0.5]),
     };
     rule.times = dice.pick(&[None, None, Some(1), Some(2)]);
     if matches!(kind, Kind::AccountClosed | Kind::ExpiredSession | Kind::RevokedSession) {
         rule.from = Some(u32::try_from(dice.between(1, 80)).unwrap());
-        rule.account.get_or_insert_with(|| dice.account());
+        rule.account.get_or_insert_with(|| account(dice));
         rule.probability = 1.0;
     }
     rule
@@ -128,29 +129,7 @@ fn rule(kind: Kind) -> Rule {
     rule
 }
 
-/// Numbers that only look random (SplitMix64).
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Both ends included.
-    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.between(0, from.len() as u64 - 1)).unwrap()]
-    }
-
-    fn account(&mut self) -> String {
-        // The eleventh lets nobody in anyway.
-        format!("1000000000{:02}", self.pick(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]))
-    }
+/// An account that can be entered: the eleventh lets nobody in anyway.
+fn account(dice: &mut Dice) -> String {
+    format!("1000000000{:02}", dice.pick(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]))
 }
