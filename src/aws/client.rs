@@ -4,7 +4,7 @@
 //! ask in `call`.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -90,7 +90,10 @@ pub(crate) struct Common {
     /// What all clients are made from, less region and credentials.
     base: SdkConfig,
     guard: Guard,
+    /// Of the services that ever gave no answer.
     breakers: Mutex<BTreeMap<(&'static str, Region), Breaker>>,
+    /// Whether there are any: as a rule there are none, and nobody need look.
+    silences: AtomicBool,
     began: Instant,
     /// Microseconds from `began` to the last answer of anyone.
     answered: AtomicU64,
@@ -179,6 +182,7 @@ impl Common {
             base: builder.build(),
             guard: Guard::new(ledger.clone()),
             breakers: Mutex::default(),
+            silences: AtomicBool::new(false),
             began: Instant::now(),
             answered: AtomicU64::new(0),
             limits,
@@ -198,14 +202,25 @@ impl Common {
         self.began + Duration::from_micros(self.answered.load(Ordering::Relaxed)) > then
     }
 
-    pub(crate) fn with_breaker<T>(
+    /// The breaker of a service that gave no answer.
+    pub(crate) fn trip<T>(&self, service: &'static str, region: &Region, act: impl FnOnce(&mut Breaker) -> T) -> T {
+        self.silences.store(true, Ordering::Release);
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        act(breakers.entry((service, region.clone())).or_default())
+    }
+
+    /// The breaker of a service that once gave no answer; none of one that always did.
+    pub(crate) fn breaker<T>(
         &self,
         service: &'static str,
         region: &Region,
         act: impl FnOnce(&mut Breaker) -> T,
-    ) -> T {
+    ) -> Option<T> {
+        if !self.silences.load(Ordering::Acquire) {
+            return None;
+        }
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        act(breakers.entry((service, region.clone())).or_default())
+        breakers.get_mut(&(service, region.clone())).map(act)
     }
 }
 

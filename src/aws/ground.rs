@@ -117,8 +117,8 @@ impl Ground {
             Standing::Silent(unknown) => return Err(instead(&unknown, operation)),
             Standing::Untried | Standing::Doubtful => {}
         }
-        let refusal = self.common.with_breaker(lane.service, &self.region, |breaker| breaker.refusal(Instant::now()));
-        let Some((why, said)) = refusal else { return Ok(()) };
+        let refusal = self.common.breaker(lane.service, &self.region, |breaker| breaker.refusal(Instant::now()));
+        let Some((why, said)) = refusal.flatten() else { return Ok(()) };
         let unknown = self.unknown(operation, why).saying(said);
         lane.stand(Standing::Silent(unknown.clone()));
         Err(unknown)
@@ -129,7 +129,7 @@ impl Ground {
         self.common.note_answer();
         lane.stand(Standing::Answers);
         // Each answer counts: among thousands of answers a few calls that fail are no silence.
-        self.common.with_breaker(lane.service, &self.region, Breaker::answered);
+        self.common.breaker(lane.service, &self.region, Breaker::answered);
         if !self.is_known() {
             self.known.store(true, Ordering::Release);
             self.open.store(true, Ordering::Release);
@@ -146,7 +146,7 @@ impl Ground {
         lane.stand(standing);
         // With the network down every service is silent, and none of them is to blame.
         if self.common.answered_since(began) {
-            self.common.with_breaker(lane.service, &self.region, |b| b.unanswered(unknown, &self.account, now));
+            self.common.trip(lane.service, &self.region, |b| b.unanswered(unknown, &self.account, now));
         }
         self.open.store(true, Ordering::Release);
     }

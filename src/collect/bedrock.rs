@@ -73,8 +73,9 @@ fn logging_absent(region: &Line) -> bool {
 async fn region(scope: &Scope, client: &Client) -> Line {
     let mut reads = Vec::new();
     let logging = Observed::from_told(logging(scope, client, &mut reads).await);
-    let metrics = cloudwatch::bedrock_metrics(scope, &mut reads).await;
-    let mantle_metrics = cloudwatch::mantle_metrics(scope, &mut reads).await;
+    let cloudwatch_client = client::cloudwatch(&scope.evidence);
+    let metrics = cloudwatch::bedrock_metrics(scope, &cloudwatch_client, &mut reads).await;
+    let mantle_metrics = cloudwatch::mantle_metrics(scope, &cloudwatch_client, &mut reads).await;
     let id = format!("bedrock-invocation-logging:{}:{}", scope.account, scope.region);
     let fact = Fact::Bedrock(BedrockRegion { logging, metrics, mantle_metrics });
     Line::new(&scope.account, Some(&scope.region), id, reads, fact)
