@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use locard::files::SnapshotReader;
+use locard::finding::{Status, Truth};
+use locard::model::observed::Why;
+use locard::model::severity::Severity;
+use locard::results::{AccountStatus, Results};
 use locard_simulator::estate::{Estate, Plan};
 use locard_simulator::{Running, Settings, start};
 use serde::Deserialize;
@@ -193,6 +197,51 @@ fn compare(one: &Value, other: &Value, at: &str, differs: &mut impl FnMut(String
     }
 }
 
+// --- the estate of the demo --------------------------------------------------------------------------------------
+
+#[test]
+fn every_account_of_the_demo_tells_the_story_it_is_named_after() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/estate.yaml")).unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto/demo");
+    let simulated = Simulated::start(read(&text), folder);
+    let audit = simulated.auditor.audit("run", &[]);
+    let Results { accounts, findings, coverage, .. } = &audit.results;
+    let account = |name: &str| accounts.iter().find(|account| account.name.as_deref() == Some(name)).unwrap();
+    let of = |name: &str| findings.iter().filter(move |finding| finding.account == account(name).id);
+    let says = |name: &str, check: &str| {
+        of(name).find(|f| f.check == check && f.status != Status::Pass).unwrap_or_else(|| panic!("{check} of {name}"))
+    };
+
+    let severe = of("everything-recorded-and-locked")
+        .filter(|f| f.status == Status::Unknown || (f.status == Status::Fail && f.severity > Severity::Low));
+    assert_eq!(severe.map(|f| (&f.check, &f.resource)).collect::<Vec<_>>(), []);
+    let sampled = says("half-recorded", "endpoint-capture-incomplete");
+    assert!(sampled.status == Status::Fail && sampled.points.low > 0, "{sampled:?}");
+    for check in ["endpoint-capture-incomplete", "bedrock-invocations-unlogged", "subnet-flows-unrecorded"] {
+        let finding = says("nothing-recorded", check);
+        assert!(finding.status == Status::Fail && finding.points.high == 0, "{finding:?}");
+    }
+    let shared = says("data-lake-that-others-train-on", "bucket-history-off");
+    assert!(shared.counts_for.contains(&account("half-recorded").id), "{shared:?}");
+    assert_eq!(says("serverless-endpoint", "endpoint-capture-incomplete").status, Status::NotApplicable);
+    assert_eq!(says("base-models-only", "bedrock-invocations-unlogged").status, Status::Fail);
+    assert_eq!(says("logs-to-a-deleted-bucket", "bedrock-logging-undeliverable").status, Status::Fail);
+    for check in ["bedrock-log-bucket-mutable", "bedrock-log-bucket-key-unusable"] {
+        assert_eq!(says("lock-that-locks-nothing", check).status, Status::Fail);
+    }
+    for name in ["not-enrolled", "closed"] {
+        assert_eq!(account(name).status, AccountStatus::NotAssessed, "{name}");
+    }
+    assert_eq!(account("no-ai").has_ai, Truth::False);
+
+    assert!(coverage.failed.is_empty(), "{:?}", coverage.failed);
+    let refused = account("region-refused-by-policy");
+    for denied in coverage.denied.iter().filter(|denied| denied.account != account("not-enrolled").id) {
+        assert_eq!((&denied.account, denied.why), (&refused.id, Why::DeniedByScp), "{denied:?}");
+    }
+    assert_eq!(refused.status, AccountStatus::Partly);
+}
+
 // --- boto3 and the simulator -------------------------------------------------------------------------------------
 
 #[test]
@@ -209,32 +258,34 @@ fn boto3_reads_every_member_that_a_made_up_estate_says() {
     let (mut kinds, mut missing) = (BTreeSet::new(), Vec::new());
     for account in written["accounts"].as_array().unwrap() {
         let found = dumped["accounts"].as_array().unwrap().iter().find(|it| it["id"] == account["id"]).unwrap();
-        let path = account["name"].as_str().unwrap();
-        for (member, value) in account.as_object().unwrap() {
-            match member.as_str() {
-                "resources" | "buckets" | "regions" if found.get("role").is_some() => {}
-                "resources" => {
-                    for (region, services) in value.as_object().unwrap() {
-                        for (service, of_service) in services.as_object().unwrap() {
-                            for (kind, resources) in of_service.as_object().unwrap() {
-                                // No one reads VPCs.
-                                if kind != "vpcs" {
-                                    kinds.insert(format!("{service} {kind}"));
-                                    let read = &found["resources"][region][service][kind];
-                                    missing.extend(
-                                        told(resources, read, &format!("{path} {region} {service} {kind}")).err(),
-                                    );
-                                }
-                            }
-                        }
-                    }
-                }
-                _ => missing.extend(told(value, &found[member], &format!("{path} {member}")).err()),
-            }
+        if found.get("role").is_some() {
+            assert!(account.get("role").is_some(), "{} could not be entered", account["id"]);
+            continue;
+        }
+        for member in ["name", "email", "state", "joined_by", "unit", "regions", "buckets"] {
+            missing.extend(told(&account[member], &found[member], &format!("{} {member}", account["id"])).err());
+        }
+        for (kind, written, read) in resources(account, found) {
+            let path = format!("{} {kind}", account["id"]);
+            missing.extend(told(written, read, &path).err());
+            kinds.insert(kind);
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
     assert!(kinds.len() >= 32, "only {kinds:?} are there to be read");
+}
+
+/// Resources as written and as read, by kind. No one reads VPCs.
+fn resources<'a>(account: &'a Value, found: &'a Value) -> Vec<(String, &'a Value, &'a Value)> {
+    let mut resources = Vec::new();
+    for (region, services) in account["resources"].as_object().unwrap() {
+        for (service, kinds) in services.as_object().unwrap() {
+            for (kind, written) in kinds.as_object().unwrap().iter().filter(|(kind, _)| *kind != "vpcs") {
+                resources.push((format!("{service} {kind}"), written, &found["resources"][region][service][kind]));
+            }
+        }
+    }
+    resources
 }
 
 /// Whether what is written was read, whatever else was; else what was not.

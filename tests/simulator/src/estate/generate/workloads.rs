@@ -136,7 +136,7 @@ impl<'a> Content<'a> {
     /// Buckets that keep what arrives, for the organization's trail and for flow logs.
     pub(super) fn log_archive(&mut self) {
         let home = self.home;
-        let key = self.key(home, "archive");
+        let key = self.key(home, "archive", "Enabled");
         for (name, service) in [("org-trail", "cloudtrail.amazonaws.com"), ("flow-logs", "delivery.logs.amazonaws.com")]
         {
             let policy = delivery(&format!("{name}-{}", self.account), service);
@@ -169,9 +169,9 @@ impl<'a> Content<'a> {
         self.bucket(&format!("access-logs-{region}"), region, json!({ "versioning": "Enabled", "policy": policy }))
     }
 
-    fn key(&mut self, region: &'static str, name: &str) -> String {
+    fn key(&mut self, region: &'static str, name: &str, state: &str) -> String {
         let id = format!("{}-{name}", self.account);
-        self.add(region, "kms", "keys", json!({ "KeyId": id, "Description": name }));
+        self.add(region, "kms", "keys", json!({ "KeyId": id, "Description": name, "KeyState": state }));
         format!("arn:aws:kms:{region}:{}:key/{id}", self.account)
     }
 
@@ -215,7 +215,7 @@ impl<'a> Content<'a> {
     pub(super) fn ai(&mut self, region: &'static str, level: Level, central: &Central, large: bool, dice: &mut Dice) {
         self.complete = large;
         let network = self.network(region, level, central, dice);
-        let stores = self.stores(region, level, central);
+        let stores = self.stores(region, level, central, dice);
         let scale = if large { 25 } else { 1 };
         for number in 0..scale * (1 + dice.below(3)) {
             self.endpoint(region, level, &network, &stores, number, dice);
@@ -318,8 +318,12 @@ impl<'a> Content<'a> {
         Network { subnets, security_group: format!("sg-0{tail}") }
     }
 
-    fn stores(&mut self, region: &'static str, level: Level, central: &Central) -> Stores {
-        let key = self.key(region, &format!("ml-{region}"));
+    fn stores(&mut self, region: &'static str, level: Level, central: &Central, dice: &mut Dice) -> Stores {
+        let state = match level {
+            Level::Good => "Enabled",
+            Level::Mixed | Level::Bad => dice.pick(&["Enabled", "Enabled", "Enabled", "Disabled", "PendingDeletion"]),
+        };
+        let key = self.key(region, &format!("ml-{region}"), state);
         let (artifacts, capture) = match level {
             Level::Good => {
                 let logs = self.access_logs(region);
@@ -332,8 +336,9 @@ impl<'a> Content<'a> {
                 )
             }
             Level::Mixed => (
-                json!({ "versioning": "Enabled", "lifecycle": expiring(30) }),
-                json!({ "versioning": "Enabled", "object_lock": { "ObjectLockEnabled": "Enabled" } }),
+                json!({ "versioning": "Enabled", "lifecycle": expiring(30), "encryption": encrypted(&key) }),
+                json!({ "versioning": "Enabled", "object_lock": { "ObjectLockEnabled": "Enabled" },
+                    "encryption": encrypted(&key) }),
             ),
             Level::Bad => (json!({}), json!({ "versioning": "Suspended" })),
         };
@@ -554,6 +559,10 @@ impl<'a> Content<'a> {
             if let (true, Value::Object(config)) = (level == Level::Good, &mut config) {
                 config.insert("s3Config".to_owned(), json!({ "bucketName": stores.capture, "keyPrefix": "bedrock" }));
             }
+            self.set(region, "bedrock", "logging", config);
+        } else if dice.chance(30) {
+            let gone = format!("invocations-{}", self.account);
+            let config = json!({ "s3Config": { "bucketName": gone }, "textDataDeliveryEnabled": true });
             self.set(region, "bedrock", "logging", config);
         }
         let tail = format!("{}{}", &self.account[4..], region.len() % 10);
