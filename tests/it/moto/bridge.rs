@@ -207,7 +207,10 @@ fn every_account_of_the_demo_tells_the_story_it_is_named_after() {
     let audit = simulated.auditor.audit("run", &[]);
     let Results { accounts, findings, coverage, .. } = &audit.results;
     let account = |name: &str| accounts.iter().find(|account| account.name.as_deref() == Some(name)).unwrap();
-    let of = |name: &str| findings.iter().filter(move |finding| finding.account == account(name).id);
+    let of = |name: &str| {
+        let id = account(name).id.clone();
+        findings.iter().filter(move |finding| finding.account == id)
+    };
     let says = |name: &str, check: &str| {
         of(name).find(|f| f.check == check && f.status != Status::Pass).unwrap_or_else(|| panic!("{check} of {name}"))
     };
