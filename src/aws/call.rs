@@ -3,11 +3,11 @@
 //! While a call waits, between its attempts too, it holds nothing that calls to others need.
 
 use std::error::Error;
-use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -17,7 +17,8 @@ use crate::aws::classify::{Verdict, classify, verdict};
 use crate::aws::ground::{Ground, Lane};
 use crate::aws::ledger::Event;
 use crate::aws::pace::Pace;
-use crate::aws::session::Door;
+use crate::aws::request::Request;
+use crate::aws::session::{Door, Keys};
 use crate::aws::turns::Turn;
 use crate::inventory::operations::Operation;
 use crate::model::observed::{Told, Unknown, Why};
@@ -52,23 +53,19 @@ impl<E: ProvideErrorMetadata + Error + 'static> Failure<E> {
     }
 }
 
-/// Makes one call on a ground, in a session if it needs one. `request` makes the request anew for each attempt.
-pub(crate) async fn call<T, E, F>(
+/// Makes one call on a ground.
+pub(crate) async fn call<R: Request>(
     ground: &Ground,
-    door: Option<&Door>,
-    operation: &'static Operation,
-    request: impl Fn() -> F,
-) -> Result<T, Failure<E>>
-where
-    E: ProvideErrorMetadata + Error + 'static,
-    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-{
+    keys: Keys<'_>,
+    request: &R,
+) -> Result<R::Output, Failure<R::Error>> {
+    let operation = R::codec().operation;
     let lane = ground.lane(operation.service);
-    let mut asking = Asking::begin(ground, &lane, door, operation).await.map_err(Failure::Unknown)?;
+    let mut asking = Asking::begin(ground, &lane, keys, operation).await.map_err(Failure::Unknown)?;
     loop {
-        asking.turn().await.map_err(Failure::Unknown)?;
-        // An SDK future is large; on the heap it does not swell those of the collectors.
-        let answer = tokio::time::timeout(asking.patience(), Box::pin(request())).await;
+        let identity = asking.turn().await.map_err(Failure::Unknown)?;
+        let sent = ground.common.wire.send(&ground.region, &identity, request);
+        let answer = tokio::time::timeout(asking.patience(), sent).await;
         asking.turn = None;
         ground.common.turns.note(asking.asked.elapsed());
         let (verdict, error) = match answer {
@@ -77,7 +74,7 @@ where
                 lane.with_pace(Pace::answered);
                 return Ok(value);
             }
-            Ok(Err(error)) => (verdict(&error), Some(error)),
+            Ok(Err(error)) => (verdict(&error, asking.ahead), Some(error)),
             Err(_elapsed) => (Verdict::Silent, None),
         };
         if asking.again(verdict, error.is_none()).await {
@@ -102,7 +99,7 @@ fn told(ground: &Ground, operation: &Operation, (why, said): (Why, String)) -> U
 struct Asking<'a> {
     ground: &'a Ground,
     lane: &'a Lane,
-    door: Option<&'a Door>,
+    keys: Keys<'a>,
     operation: &'static Operation,
     /// It is the probe of its ground.
     probing: Option<MutexGuard<'a, ()>>,
@@ -114,6 +111,8 @@ struct Asking<'a> {
     /// When the first attempt was made, and the last.
     began: Instant,
     asked: Instant,
+    /// How far the host's clock was taken to be ahead then, in seconds.
+    ahead: i64,
     /// In attempts and the pauses after them; waiting for a turn is nobody's failure.
     spent: Duration,
     renewed: bool,
@@ -124,7 +123,7 @@ impl<'a> Asking<'a> {
     async fn begin(
         ground: &'a Ground,
         lane: &'a Arc<Lane>,
-        door: Option<&'a Door>,
+        keys: Keys<'a>,
         operation: &'static Operation,
     ) -> Told<Self> {
         let stop = &ground.common.stop;
@@ -148,7 +147,7 @@ impl<'a> Asking<'a> {
         Ok(Self {
             ground,
             lane,
-            door,
+            keys,
             operation,
             probing,
             _room: room,
@@ -156,20 +155,20 @@ impl<'a> Asking<'a> {
             attempts: 0,
             began: now,
             asked: now,
+            ahead: 0,
             spent: Duration::ZERO,
             renewed: false,
         })
     }
 
     /// Waits until the next attempt may be made: for a session, for the pace of the service, for a turn of the process.
-    async fn turn(&mut self) -> Told<()> {
+    /// The identity to make it with.
+    async fn turn(&mut self) -> Told<Identity> {
         let common = &self.ground.common;
         if common.stop.is_set() {
             return Err(self.ended());
         }
-        if let Some(door) = self.door {
-            door.open().await.map_err(|unknown| unknown.in_region(&self.ground.region))?;
-        }
+        let identity = self.keys.identity().await.map_err(|unknown| unknown.in_region(&self.ground.region))?;
         let wait = self.lane.with_pace(|pace| pace.turn(self.operation, Instant::now()));
         if !wait.is_zero() && common.stop.or(tokio::time::sleep(wait)).await.is_none() {
             return Err(self.ended());
@@ -177,12 +176,13 @@ impl<'a> Asking<'a> {
         let Some(turn) = common.turns.take().await else { return Err(self.ended()) };
         self.turn = Some(turn);
         self.asked = Instant::now();
+        self.ahead = common.ledger.ahead();
         if self.attempts == 0 {
             self.began = self.asked;
             common.ledger.count(self.operation, Event::Operation);
         }
         self.attempts += 1;
-        Ok(())
+        Ok(identity)
     }
 
     /// How long to wait for the answer of this attempt.
@@ -199,7 +199,12 @@ impl<'a> Asking<'a> {
         self.spent += self.asked.elapsed();
         let proven = self.lane.is_proven();
         match verdict {
-            Verdict::Final | Verdict::Throttled | Verdict::Faulty | Verdict::Garbled | Verdict::Expired => {
+            Verdict::Final
+            | Verdict::Throttled
+            | Verdict::Faulty
+            | Verdict::Garbled
+            | Verdict::OutOfTime(_)
+            | Verdict::Expired => {
                 self.ground.answered(self.lane);
                 self.probing = None;
             }
@@ -214,6 +219,10 @@ impl<'a> Asking<'a> {
                 (limits.attempts, AFTER_THROTTLE)
             }
             Verdict::Faulty => (limits.attempts, AFTER_FAULT),
+            Verdict::OutOfTime(ahead) => {
+                self.ground.common.ledger.set_ahead(ahead);
+                (limits.attempts, AFTER_FAULT)
+            }
             Verdict::Garbled => (limits.attempts.min(READINGS), AFTER_FAULT),
             Verdict::Silent if proven => (limits.attempts, AFTER_FAULT),
             Verdict::Silent if late => return false,
@@ -229,7 +238,7 @@ impl<'a> Asking<'a> {
 
     /// Whether the session was left for being old, so that the next attempt makes a new one; once a call.
     async fn renew(&mut self, old: Duration) -> bool {
-        let Some(door) = self.door.filter(|_| !self.renewed) else { return false };
+        let Some(door) = self.door().filter(|_| !self.renewed) else { return false };
         self.renewed = true;
         door.leave(self.asked, old).await
     }
@@ -250,12 +259,24 @@ impl<'a> Asking<'a> {
                 None
             }
             Verdict::Expired => {
-                if let Some(door) = self.door {
+                if let Some(door) = self.door() {
                     door.refused(&self.ground.common.stop);
                 }
                 None
             }
-            Verdict::Final | Verdict::Throttled | Verdict::Faulty | Verdict::Garbled | Verdict::Unsent => None,
+            Verdict::Final
+            | Verdict::Throttled
+            | Verdict::Faulty
+            | Verdict::Garbled
+            | Verdict::OutOfTime(_)
+            | Verdict::Unsent => None,
+        }
+    }
+
+    fn door(&self) -> Option<&'a Door> {
+        match self.keys {
+            Keys::Session(door) => Some(door),
+            Keys::Caller(_) | Keys::Given(_) => None,
         }
     }
 

@@ -8,10 +8,11 @@ use std::time::SystemTime;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::date_time::{DateTime, Format};
+use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::aws::interceptor::Incomplete;
+use crate::aws::answer::Incomplete;
+use crate::aws::wire::time_of;
 use crate::model::observed::Why;
 
 /// Longest message kept of what AWS said.
@@ -30,6 +31,8 @@ pub(crate) enum Verdict {
     Garbled,
     /// Nothing came back.
     Silent,
+    /// It was signed with a time that is not AWS's; the host's clock is so many seconds ahead.
+    OutOfTime(i64),
     /// The credentials are past their time.
     Expired,
     /// The credentials are not known here: the region is not enabled, or they were revoked.
@@ -38,8 +41,9 @@ pub(crate) enum Verdict {
     Unsent,
 }
 
-/// What an error means for the next attempt.
-pub(crate) fn verdict<E>(error: &SdkError<E, HttpResponse>) -> Verdict
+/// What an error means for the next attempt. `ahead`: what the host's clock was taken to be ahead by, in seconds, when the
+/// request was signed.
+pub(crate) fn verdict<E>(error: &SdkError<E, HttpResponse>, ahead: i64) -> Verdict
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -62,8 +66,9 @@ where
             let status = service.raw().status().as_u16();
             let code = service.err().code().map(|code| code.strip_prefix("Client.").unwrap_or(code));
             match code {
-                // The SDK signs the next attempt with the time this answer told.
-                Some(code) if OUT_OF_TIME.contains(&code) && clocks_differ(service.raw()) => Verdict::Faulty,
+                Some(code) if OUT_OF_TIME.contains(&code) && is_off(service.raw(), ahead) => {
+                    Verdict::OutOfTime(seconds_ahead(service.raw()).unwrap_or(ahead))
+                }
                 Some(code) if EXPIRED.contains(&code) => Verdict::Expired,
                 Some(code) if THROTTLES.contains(&code) => Verdict::Throttled,
                 Some(code) if of_code(code, "") == Some(Why::RegionDisabled) => Verdict::Unrecognized,
@@ -97,14 +102,17 @@ fn lacks_member(mut error: Option<&(dyn Error + 'static)>) -> bool {
 /// Codes by which services refuse a signature, of which a wrong clock is one cause.
 const OUT_OF_TIME: &[&str] =
     &["RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"];
-/// The SDK takes smaller differences for none (`ServiceClockSkewClassifier`); AWS bears five minutes.
-const CLOCKS_DIFFER_SECONDS: u64 = 240;
+/// A smaller difference refuses nothing: AWS bears five minutes
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>).
+const OFF_SECONDS: u64 = 240;
 
-/// Whether an answer was given at another time than the host's clock shows.
-fn clocks_differ(response: &HttpResponse) -> bool {
-    let theirs = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-    theirs
-        .is_some_and(|theirs| DateTime::from(SystemTime::now()).secs().abs_diff(theirs.secs()) > CLOCKS_DIFFER_SECONDS)
+/// Seconds the host's clock is ahead of that of whoever answered.
+fn seconds_ahead(response: &HttpResponse) -> Option<i64> {
+    time_of(response).map(|theirs| DateTime::from(SystemTime::now()).secs() - theirs)
+}
+
+fn is_off(response: &HttpResponse, ahead: i64) -> bool {
+    seconds_ahead(response).is_some_and(|seconds| seconds.abs_diff(ahead) > OFF_SECONDS)
 }
 
 /// Codes by which services say that a session is past its time.

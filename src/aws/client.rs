@@ -1,7 +1,7 @@
-//! How every client is made: one connection pool, explicit timeouts, the guarding interceptor.
+//! What all requests of a run share: one connection pool, the limits, the stop, the counts.
 //!
-//! Collectors make clients only here; whose credentials they carry is decided in `session`, how often and how fast they
-//! ask in `call`.
+//! Whose credentials a request carries is decided in `session`, how often and how fast is asked in `call`, and `wire`
+//! makes it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,25 +9,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::identity::IdentityCache;
-use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_config::{AppName, BehaviorVersion};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::{SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::TimeSource;
-use aws_smithy_http_client::pool::{Client as PooledClient, ConnectionPool};
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::aws::breaker::Breaker;
 use crate::aws::imitation;
-use crate::aws::interceptor::Guard;
 use crate::aws::ledger::Ledger;
 use crate::aws::stop::Stop;
 use crate::aws::store::Confined;
 use crate::aws::turns::Turns;
+use crate::aws::wire::{Endpoints, Wire};
 use crate::config::Timeouts;
 use crate::model::ids::Region;
 
@@ -87,9 +87,9 @@ pub(crate) struct Common {
     pub stop: Stop,
     /// Requests under way at a time; no more when the run is to end.
     pub turns: Turns,
-    /// What all clients are made from, less region and credentials.
-    base: SdkConfig,
-    guard: Guard,
+    pub wire: Wire,
+    connector: SharedHttpConnector,
+    endpoints: Endpoints,
     /// Of the services that ever gave no answer.
     breakers: Mutex<BTreeMap<(&'static str, Region), Breaker>>,
     /// Whether there are any: as a rule there are none, and nobody need look.
@@ -99,24 +99,7 @@ pub(crate) struct Common {
     answered: AtomicU64,
 }
 
-/// Where requests go when they do not go to AWS's own endpoints.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Endpoints {
-    /// Where requests go instead of AWS.
-    pub url: Option<String>,
-    pub use_fips: Option<bool>,
-    pub use_dual_stack: Option<bool>,
-}
-
-/// One session in one region: what its clients are made from.
-#[derive(Clone, Debug)]
-pub(crate) struct Access {
-    config: SdkConfig,
-    guard: Guard,
-}
-
-/// AWS's clock as far as an answer has told it. The SDK learns the time too, but anew for each of thousands of clients,
-/// by a request that is refused.
+/// AWS's clock as far as an answer has told it.
 #[derive(Debug)]
 struct TheirClock(Arc<Ledger>);
 
@@ -128,16 +111,17 @@ impl TimeSource for TheirClock {
 
 /// The process's connection pool. Hosts are per service and region, so that accounts share connections. `imitated`: it
 /// is not AWS that answers.
-pub(crate) fn http_client(imitated: bool) -> Result<SharedHttpClient, String> {
-    let pool = ConnectionPool::builder()
-        .idle_timeout(IDLE)
+pub(crate) fn connector(limits: &Limits, imitated: bool) -> Result<SharedHttpConnector, String> {
+    let timeouts = HttpConnectorSettings::builder().connect_timeout(limits.connect).read_timeout(limits.read).build();
+    let connector = Connector::builder()
+        .connector_settings(timeouts)
+        .sleep_impl(TokioSleep::new())
+        .pool_idle_timeout(IDLE)
         .proxy_config(ProxyConfig::from_env())
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .build_https()
-        .map_err(|e| format!("cannot set up HTTPS: {e}"))?;
-    let client = PooledClient::new(&pool).map_err(|e| format!("cannot set up HTTPS: {e}"))?;
-    let client = SharedHttpClient::new(client);
-    Ok(if imitated { imitation::tolerant(client) } else { client })
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    Ok(if imitated { imitation::tolerant(connector) } else { connector })
 }
 
 /// The SDK behaviour this version was tested with; an update of the SDK must not change retries or timeouts.
@@ -159,28 +143,13 @@ impl Limits {
 }
 
 impl Common {
-    pub(crate) fn new(http: SharedHttpClient, limits: Limits, endpoints: Endpoints, stop: Stop) -> Self {
+    pub(crate) fn new(connector: SharedHttpConnector, limits: Limits, endpoints: Endpoints, stop: Stop) -> Self {
         let ledger: Arc<Ledger> = Arc::default();
-        let mut builder = SdkConfig::builder()
-            .behavior_version(behavior())
-            // The SDK's own cache holds 64 identities and refreshes ten seconds before expiry; ours does better.
-            .identity_cache(IdentityCache::no_cache())
-            .http_client(http)
-            // One request an operation: between attempts nothing may be held that others wait for.
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(limits.timeouts())
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .time_source(TheirClock(ledger.clone()))
-            // Answers are small; the read timeout covers a stalled one without false alarms.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .app_name(app_name());
-        builder.set_endpoint_url(endpoints.url);
-        builder.set_use_fips(endpoints.use_fips);
-        builder.set_use_dual_stack(endpoints.use_dual_stack);
         Self {
             turns: Turns::new(limits.requests),
-            base: builder.build(),
-            guard: Guard::new(ledger.clone()),
+            wire: Wire::new(connector.clone(), endpoints.clone(), ledger.clone()),
+            connector,
+            endpoints,
             breakers: Mutex::default(),
             silences: AtomicBool::new(false),
             began: Instant::now(),
@@ -224,58 +193,42 @@ impl Common {
     }
 }
 
-impl Access {
-    /// The provider is asked before every request, so it must cache.
-    pub(crate) fn new(common: &Common, region: &Region, provider: SharedCredentialsProvider) -> Self {
-        let region = aws_config::Region::new(region.as_str().to_owned());
-        let config = common.base.to_builder().region(region).credentials_provider(provider).build();
-        Self { config, guard: common.guard.clone() }
-    }
-}
-
-macro_rules! clients {
-    ($($name:ident $sdk:ident),* $(,)?) => { $(
-        pub(crate) fn $name(access: &Access) -> $sdk::Client {
-            let config =
-                $sdk::config::Builder::from(&access.config).interceptor(access.guard.clone()).build();
-            $sdk::Client::from_conf(config)
-        }
-    )* };
-}
-
-clients! {
-    sts aws_sdk_sts,
-    organizations aws_sdk_organizations,
-    sagemaker aws_sdk_sagemaker,
-    bedrock aws_sdk_bedrock,
-    bedrockagent aws_sdk_bedrockagent,
-    cloudtrail aws_sdk_cloudtrail,
-    cloudwatch aws_sdk_cloudwatch,
-    ec2 aws_sdk_ec2,
-    logs aws_sdk_cloudwatchlogs,
-    kms aws_sdk_kms,
-}
-
-/// S3 for the bucket that keeps locard's own runs; what it may do there its interceptor says. Nobody else's turn waits
-/// for it, so that the SDK may try again by itself.
-pub(crate) fn store(access: &Access, confined: Confined) -> aws_sdk_s3::Client {
+/// The SDK's client of S3 for the bucket that keeps locard's own runs; what it may do there its interceptor says.
+/// Nobody else's turn waits for it, so that the SDK may try again by itself.
+pub(crate) fn store(
+    common: &Common,
+    region: &Region,
+    provider: SharedCredentialsProvider,
+    confined: Confined,
+) -> aws_sdk_s3::Client {
     let limits = Limits { attempt: Duration::from_secs(60), operation: Duration::from_secs(180), ..Limits::default() };
     let timeouts = limits.timeouts().to_builder();
     let timeouts = timeouts.operation_attempt_timeout(limits.attempt).operation_timeout(limits.operation).build();
-    let config = aws_sdk_s3::config::Builder::from(&access.config)
+    let connector = common.connector.clone();
+    let Endpoints { url, use_fips, use_dual_stack } = common.endpoints.clone();
+    let mut config = aws_sdk_s3::Config::builder()
+        .behavior_version(behavior())
+        .region(aws_config::Region::new(region.as_str().to_owned()))
+        .credentials_provider(provider)
+        // The provider keeps them.
+        .identity_cache(IdentityCache::no_cache())
+        .http_client(http_client_fn(move |_, _| connector.clone()))
         .retry_config(RetryConfig::standard().with_max_attempts(limits.attempts))
         .timeout_config(timeouts)
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(TheirClock(common.ledger.clone()))
+        // Answers are small; the read timeout covers a stalled one without false alarms.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .app_name(app_name())
         .interceptor(confined)
-        .force_path_style(access.config.endpoint_url().is_some())
-        .build();
-    aws_sdk_s3::Client::from_conf(config)
-}
-
-/// S3 at an endpoint of its own is addressed by path: a bucket's name in the host would need DNS of its own.
-pub(crate) fn s3(access: &Access) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::config::Builder::from(&access.config)
-        .interceptor(access.guard.clone())
-        .force_path_style(access.config.endpoint_url().is_some())
-        .build();
-    aws_sdk_s3::Client::from_conf(config)
+        .force_path_style(url.is_some());
+    config.set_endpoint_url(url);
+    if let Some(use_fips) = use_fips {
+        config = config.use_fips(use_fips);
+    }
+    if let Some(use_dual_stack) = use_dual_stack {
+        config = config.use_dual_stack(use_dual_stack);
+    }
+    #[expect(clippy::disallowed_methods, reason = "what it may do its interceptor says")]
+    aws_sdk_s3::Client::from_conf(config.build())
 }

@@ -4,33 +4,24 @@
 //! Some name the root of an S3 answer after the operation (`GetBucketVersioningResponse`) where AWS names it after the
 //! document (`VersioningConfiguration`). The members are the same, so the root is renamed and nothing else.
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
 /// The root as imitated, and as AWS writes it. Only answers that the SDK would refuse are listed.
 const ROOTS: &[(&str, &str)] = &[("GetBucketVersioningResponse", "VersioningConfiguration")];
 
-/// Renames roots in the answers of a client.
-pub(crate) fn tolerant(inner: SharedHttpClient) -> SharedHttpClient {
-    SharedHttpClient::new(Tolerant(inner))
+/// Renames roots in the answers.
+pub(crate) fn tolerant(inner: SharedHttpConnector) -> SharedHttpConnector {
+    SharedHttpConnector::new(Tolerant(inner))
 }
 
 #[derive(Clone, Debug)]
-struct Tolerant<T>(T);
+struct Tolerant(SharedHttpConnector);
 
-impl HttpClient for Tolerant<SharedHttpClient> {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Tolerant(self.0.http_connector(settings, components)))
-    }
-}
-
-impl HttpConnector for Tolerant<SharedHttpConnector> {
+impl HttpConnector for Tolerant {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let concerned = request.uri().split_once('?').is_some_and(|(_, query)| query.starts_with("versioning"));
         let answer = self.0.call(request);

@@ -1,10 +1,10 @@
 //! How often each operation was called in this process, and how far its clock is off.
 //!
-//! Filled by the interceptor, read by the manifest and the progress line.
+//! Filled by `wire` and `call`, read by the manifest and the progress line.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::inventory::operations::{OPERATIONS, Operation};
@@ -16,6 +16,8 @@ pub struct Ledger {
     /// In the order of [`OPERATIONS`].
     counts: Vec<Counts>,
     skew: OnceLock<i64>,
+    /// Seconds the host's clock is taken to be ahead when requests are signed.
+    ahead: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +40,11 @@ pub(crate) enum Event {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { counts: OPERATIONS.iter().map(|_| Counts::default()).collect(), skew: OnceLock::new() }
+        Self {
+            counts: OPERATIONS.iter().map(|_| Counts::default()).collect(),
+            skew: OnceLock::new(),
+            ahead: AtomicI64::new(0),
+        }
     }
 }
 
@@ -67,14 +73,25 @@ impl Ledger {
         self.skew.get().copied()
     }
 
+    /// Seconds the host's clock is taken to be ahead of AWS's. Zero until AWS refuses a request for its time: as long as
+    /// it takes them, one answer with a wrong date must not make all further ones wrong.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// Signs with another time from now on.
+    pub(crate) fn set_ahead(&self, seconds: i64) {
+        self.ahead.store(seconds, Ordering::Relaxed);
+    }
+
     /// An instant AWS told, as the host's clock will show it.
     pub(crate) fn on_this_clock(&self, theirs: SystemTime) -> SystemTime {
-        shifted(theirs, self.clock_skew_seconds().unwrap_or(0))
+        shifted(theirs, self.ahead())
     }
 
     /// An instant of the host's clock, as AWS's clock shows it.
     pub(crate) fn on_their_clock(&self, here: SystemTime) -> SystemTime {
-        shifted(here, -self.clock_skew_seconds().unwrap_or(0))
+        shifted(here, -self.ahead())
     }
 
     /// What was called, by `service:Operation`.

@@ -2,18 +2,20 @@
 //!
 //! What is asked, and which facts the answers become, is in `collect`.
 
+mod answer;
 mod breaker;
 pub(crate) mod call;
 pub(crate) mod classify;
 pub(crate) mod client;
 pub(crate) mod ground;
 mod imitation;
-pub(crate) mod interceptor;
 pub mod ledger;
 mod pace;
+pub(crate) mod request;
 pub(crate) mod session;
 pub mod stop;
 pub mod store;
 #[cfg(test)]
 mod tests;
 pub(crate) mod turns;
+pub(crate) mod wire;

@@ -3,22 +3,25 @@
 //! Which accounts there are, and what is asked inside, is in `collect`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use aws_sdk_sts::operation::assume_role::{AssumeRoleError, AssumeRoleOutput};
+use aws_sdk_sts::operation::assume_role::{AssumeRoleError, AssumeRoleInput, AssumeRoleOutput};
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityInput;
+use aws_smithy_runtime_api::client::http::http_client_fn;
+use aws_smithy_runtime_api::client::identity::Identity;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::aws::call::{Failure, call};
 use crate::aws::classify::{Verdict, chain, shorten, verdict};
-use crate::aws::client::{self, Access, Common, Endpoints, Limits};
+use crate::aws::client::{self, Common, Limits};
 use crate::aws::ground::Ground;
 use crate::aws::stop::{Cause, Stop};
+use crate::aws::wire::Endpoints;
 use crate::inventory::operations::{self, OPERATIONS, Operation, Session};
 use crate::model::ids::{AccountId, Arn, Partition, Region};
 use crate::model::observed::{Told, Unknown, Why};
@@ -86,9 +89,10 @@ pub(crate) struct Entry {
 ///
 /// The error says what to do; nothing can be audited without an answer.
 pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
-    let http = client::http_client(source.endpoint_url.is_some())?;
+    let connector = client::connector(&source.limits, source.endpoint_url.is_some())?;
+    let shared = connector.clone();
     let mut loader = aws_config::defaults(client::behavior())
-        .http_client(http.clone())
+        .http_client(http_client_fn(move |_, _| shared.clone()))
         .app_name(client::app_name())
         .timeout_config(source.limits.timeouts());
     if let Some(profile) = &source.profile {
@@ -107,18 +111,15 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
         use_fips: loaded.use_fips(),
         use_dual_stack: loaded.use_dual_stack(),
     };
-    let common = Arc::new(Common::new(http, source.limits, endpoints, source.stop.clone()));
+    let common = Arc::new(Common::new(connector, source.limits, endpoints, source.stop.clone()));
     let provider = Arc::new(Kept { inner: provider, last: tokio::sync::Mutex::default() });
     provider.credentials().await.map_err(|error| {
         let said = shorten(&chain(Some(&error)));
         format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}")
     })?;
-    let access = Access::new(&common, &sts_region, SharedCredentialsProvider::new(Of(provider.clone())));
     // Whose account it is, is what is asked here.
     let nobody = Ground::new(&common, &AccountId::new("caller"), &sts_region);
-    let client = client::sts(&access);
-    let identity =
-        call(&nobody, None, operation("sts:GetCallerIdentity"), || client.get_caller_identity().send()).await;
+    let identity = call(&nobody, Keys::Caller(&provider), &GetCallerIdentityInput::builder()).await;
     let identity = identity.map_err(|failure| {
         let unknown = failure.unknown(&nobody, operation("sts:GetCallerIdentity"));
         let said = unknown.message.as_ref().map_or_else(String::new, |said| format!(": {said}"));
@@ -143,6 +144,11 @@ impl Caller {
     /// The region the caller configured, else the home of the partition.
     pub(crate) fn region(&self) -> &Region {
         &self.sts.region
+    }
+
+    /// The caller's credentials, for clients of the SDK.
+    pub(crate) fn credentials_provider(&self) -> SharedCredentialsProvider {
+        SharedCredentialsProvider::new(Of(self.provider.clone()))
     }
 
     /// An account entered through the audit role, the caller's own included. Makes no call yet.
@@ -184,9 +190,9 @@ impl Caller {
 
     /// A caller with made-up credentials, whose requests all go to one address.
     pub(crate) fn made_up(endpoint_url: String, account: &str, limits: Limits) -> Self {
-        let http = client::http_client(false).unwrap_or_else(|e| panic!("{e}"));
+        let connector = client::connector(&limits, false).unwrap_or_else(|e| panic!("{e}"));
         let endpoints = Endpoints { url: Some(endpoint_url), ..Endpoints::default() };
-        let common = Arc::new(Common::new(http, limits, endpoints, Stop::default()));
+        let common = Arc::new(Common::new(connector, limits, endpoints, Stop::default()));
         let inner = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
         let account = AccountId::new(account);
         Self {
@@ -201,12 +207,6 @@ impl Caller {
 }
 
 impl Entry {
-    /// What clients of a session are made from, in a region.
-    pub(crate) fn access(&self, session: Session, region: &Region) -> Access {
-        let provider = SharedCredentialsProvider::new(Through(self.door(session).clone()));
-        Access::new(&self.common, region, provider)
-    }
-
     /// Makes sure the session stands and will for some minutes; returns the ARN it acts as.
     pub(crate) async fn ready(&self, session: Session) -> Told<String> {
         self.door(session).pass().await.map(|inside| inside.arn.clone())
@@ -262,7 +262,7 @@ enum State {
 
 #[derive(Debug)]
 struct Inside {
-    credentials: Credentials,
+    identity: Identity,
     arn: String,
     since: Instant,
     /// With less than this left it is renewed.
@@ -273,24 +273,18 @@ impl Inside {
     fn new(credentials: Credentials, arn: String, spare: Duration) -> Self {
         let life = credentials.expiry().and_then(|expiry| expiry.duration_since(SystemTime::now()).ok());
         let spare = life.map_or(spare, |life| spare.min(life / 4));
-        Self { credentials, arn, since: Instant::now(), spare }
+        Self { identity: credentials.into(), arn, since: Instant::now(), spare }
     }
 
     /// Whether more than `spare` is left; credentials without expiry stay.
     fn lasts(&self, spare: Duration) -> bool {
-        self.credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now() + spare)
+        self.identity.expiration().is_none_or(|expiry| expiry > SystemTime::now() + spare)
     }
 }
 
 impl Door {
     fn new(account: &AccountId, way: Way) -> Self {
         Self { account: account.clone(), way, state: Mutex::default(), entering: tokio::sync::Mutex::default() }
-    }
-
-    /// Makes sure the session stands and will for some minutes. Called before each request, so that entering is not
-    /// counted against the time the request may take.
-    pub(crate) async fn open(&self) -> Told<()> {
-        self.pass().await.map(|_| ())
     }
 
     /// Leaves the session that was refused to whoever asked then, so that the next to pass makes a new one. False if
@@ -380,11 +374,13 @@ impl Door {
     fn enter<'a>(&'a self, caller: &'a Arc<Caller>, role: &'a Role, session: Session) -> BoxFuture<'a, Told<Inside>> {
         async move {
             let answer = match self.assume(caller, role, session).await {
-                Err(Failure::Refused(error)) if is_of_credentials(verdict(&error)) => {
+                Err(Failure::Refused(error)) if is_of_credentials(verdict(&error, caller.common.ledger.ahead())) => {
                     // Whoever issued them may have issued others since.
                     caller.provider.forget().await;
                     match self.assume(caller, role, session).await {
-                        Err(Failure::Refused(error)) if is_of_credentials(verdict(&error)) => {
+                        Err(Failure::Refused(error))
+                            if is_of_credentials(verdict(&error, caller.common.ledger.ahead())) =>
+                        {
                             caller.common.stop.stop(Cause::Credentials);
                             Err(Failure::Refused(error))
                         }
@@ -419,29 +415,24 @@ impl Door {
         role: &Role,
         session: Session,
     ) -> Result<AssumeRoleOutput, Failure<AssumeRoleError>> {
-        let provider = SharedCredentialsProvider::new(Of(caller.provider.clone()));
-        let access = Access::new(&caller.common, &caller.sts.region, provider);
         let role_arn =
             format!("arn:{}:iam::{}:role/{}", caller.partition, self.account, role.name.trim_start_matches('/'));
-        let request = client::sts(&access)
-            .assume_role()
+        let request = AssumeRoleInput::builder()
             .role_arn(role_arn)
             .role_session_name(format!("locard-{}", role.run_id))
             .set_external_id(role.external_id.clone())
             .set_source_identity(role.source_identity.clone())
             .duration_seconds(SESSION_SECONDS)
             .policy(policy_of(session));
-        call(&caller.sts, None, operation("sts:AssumeRole"), || request.clone().send()).await
+        call(&caller.sts, Keys::Caller(&caller.provider), &request).await
     }
 
     /// The ARN of the session, once AWS has said that it is in this account.
     async fn assert_account(&self, caller: &Caller, credentials: &Credentials) -> Told<String> {
-        let provider = SharedCredentialsProvider::new(credentials.clone());
-        let region = &caller.sts.region;
-        let client = client::sts(&Access::new(&caller.common, region, provider));
-        let ground = Ground::new(&caller.common, &self.account, region);
+        let ground = Ground::new(&caller.common, &self.account, &caller.sts.region);
         let asked = operation("sts:GetCallerIdentity");
-        let identity = call(&ground, None, asked, || client.get_caller_identity().send())
+        let given = Identity::from(credentials.clone());
+        let identity = call(&ground, Keys::Given(&given), &GetCallerIdentityInput::builder())
             .await
             .map_err(|failure| Unknown { region: None, ..failure.unknown(&ground, asked) })?;
         match (identity.account(), identity.arn()) {
@@ -467,39 +458,39 @@ fn operation(call: &str) -> &'static Operation {
     operations::find(call).unwrap_or_else(|| panic!("internal error: {call} is not on the list of operations"))
 }
 
-/// Gives the credentials of a [`Door`] to the SDK, which asks before every request.
-#[derive(Clone)]
-struct Through(Arc<Door>);
-
-impl fmt::Debug for Through {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Through({})", self.0.account)
-    }
+/// What a call is made with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keys<'a> {
+    /// The session of an account, made if need be.
+    Session(&'a Door),
+    /// The caller's own credentials.
+    Caller(&'a Kept),
+    /// These.
+    Given(&'a Identity),
 }
 
-impl ProvideCredentials for Through {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        // The usual case, without a future of its own.
-        if let Some(Ok(inside)) = self.0.known() {
-            return future::ProvideCredentials::ready(Ok(inside.credentials.clone()));
+impl Keys<'_> {
+    /// The identity to sign with, good for some minutes. Asked for before each request, so that entering an account is
+    /// not counted against the time the request may take.
+    pub(crate) async fn identity(self) -> Told<Identity> {
+        match self {
+            Self::Session(door) => match door.known() {
+                Some(known) => known.map(|inside| inside.identity.clone()),
+                // On the heap: entering is a call itself.
+                None => door.pass().boxed().await.map(|inside| inside.identity.clone()),
+            },
+            Self::Caller(kept) => kept.credentials().await.map(Identity::from).map_err(|error| {
+                Unknown::new("sts:GetCallerIdentity", Why::Failed).saying(format!("no credentials: {error}"))
+            }),
+            Self::Given(identity) => Ok(identity.clone()),
         }
-        future::ProvideCredentials::new(async {
-            let inside = self.0.pass().await;
-            inside.map(|inside| inside.credentials.clone()).map_err(|unknown| {
-                let said = unknown.message.clone().unwrap_or_default();
-                CredentialsError::provider_error(format!("{}: {said}", unknown.sentence()))
-            })
-        })
     }
 }
 
 /// Keeps what the default chain gave until it is about to expire: the chain itself may read files or call SSO on
 /// every question.
 #[derive(Debug)]
-struct Kept {
+pub(crate) struct Kept {
     inner: SharedCredentialsProvider,
     last: tokio::sync::Mutex<Option<Credentials>>,
 }

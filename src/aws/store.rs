@@ -1,7 +1,7 @@
 //! The bucket that locard was told to keep its own runs in: the only place it writes to, with the caller's own
 //! credentials and never with an audited account's session.
 //!
-//! What is kept there, and when, is decided in `cli`; audits themselves go through `interceptor`, which reads only.
+//! What is kept there, and when, is decided in `cli`; audits themselves go through `request`, which knows no writes.
 
 use std::error::Error;
 
@@ -23,7 +23,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::aws::classify::{classify, code};
 use crate::aws::client;
 use crate::aws::session::{Caller, Source, caller};
-use crate::inventory::operations::{STORE, Session};
+use crate::inventory::operations::STORE;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Why;
 use crate::model::prefix::S3Prefix;
@@ -204,7 +204,7 @@ impl Store {
 
 /// A client whose every request is held against the place.
 fn client_in(caller: &Caller, region: &Region, place: &S3Prefix) -> Client {
-    client::store(&caller.own_entry().access(Session::Evidence, region), Confined { place: place.clone() })
+    client::store(&caller.common, region, caller.credentials_provider(), Confined { place: place.clone() })
 }
 
 /// The region that S3 names when it is asked for a bucket in another.

@@ -1,20 +1,34 @@
-//! The guard and the sessions against a server that answers as told and remembers what it was asked.
+//! Requests, calls and sessions against a server that answers as told and remembers what it was asked.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
+use aws_sdk_bedrock::operation::get_model_invocation_logging_configuration::GetModelInvocationLoggingConfigurationInput;
+use aws_sdk_bedrockagent::operation::list_agents::ListAgentsInput;
+use aws_sdk_cloudtrail::operation::describe_trails::DescribeTrailsInput;
+use aws_sdk_cloudwatch::operation::list_metrics::ListMetricsInput;
+use aws_sdk_ec2::operation::describe_regions::DescribeRegionsInput;
+use aws_sdk_kms::operation::describe_key::DescribeKeyInput;
+use aws_sdk_s3::operation::get_bucket_location::GetBucketLocationInput;
+use aws_sdk_s3::operation::get_bucket_logging::GetBucketLoggingInput;
+use aws_sdk_s3::operation::get_bucket_versioning::GetBucketVersioningInput;
+use aws_sdk_s3::operation::list_buckets::ListBucketsInput;
+use aws_sdk_sagemaker::operation::list_domains::ListDomainsInput;
+use aws_sdk_sagemaker::operation::list_endpoints::ListEndpointsInput;
+use aws_sdk_sagemaker::operation::list_models::ListModelsInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::call::call;
 use crate::aws::classify::classify;
-use crate::aws::client::{self, Access, Limits};
-use crate::aws::session::{Caller, Entry, Role};
+use crate::aws::client::Limits;
+use crate::aws::request::{self, Request};
+use crate::aws::session::{Caller, Entry, Keys, Role};
 use crate::aws::stop::Cause;
-use crate::inventory::operations::{self, Session};
+use crate::inventory::operations::{OPERATIONS, Operation, Session};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Told, Unknown, Why};
 
@@ -49,9 +63,9 @@ impl Server {
         self.asked.lock().expect("no poison").clone()
     }
 
-    /// What clients are made from, to ask once.
-    fn access(&self) -> Access {
-        self.caller(Limits::default()).own_entry().access(Session::Evidence, &region())
+    /// Asks once.
+    async fn send<R: Request>(&self, request: &R) -> Result<R::Output, SdkError<R::Error, HttpResponse>> {
+        send(&self.caller(Limits::default()).own_entry(), request).await
     }
 
     fn caller(&self, limits: Limits) -> Arc<Caller> {
@@ -100,15 +114,17 @@ fn answer(
 }
 
 /// One call as collectors make it.
-async fn ask<T, E, F>(entry: &Entry, name: &str, request: impl Fn() -> F) -> Told<T>
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-{
-    let operation = operations::find(name).expect("a listed operation");
+async fn ask<R: Request>(entry: &Entry, request: R) -> Told<R::Output> {
+    let operation = R::codec().operation;
     let ground = entry.ground(&region());
-    let outcome = call(&ground, Some(entry.door(operation.session)), operation, request).await;
+    let outcome = call(&ground, Keys::Session(entry.door(operation.session)), &request).await;
     outcome.map_err(|failure| failure.unknown(&ground, operation))
+}
+
+/// One request as it leaves.
+async fn send<R: Request>(entry: &Entry, request: &R) -> Result<R::Output, SdkError<R::Error, HttpResponse>> {
+    let identity = Keys::Session(entry.door(Session::Evidence)).identity().await.expect("an identity");
+    entry.ground(&region()).common.wire.send(&region(), &identity, request).await
 }
 
 /// On one runtime for all: a pool's connections live on the runtime that opened them, and end with it.
@@ -120,22 +136,20 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.block_on(future)
 }
 
+/// Nothing else can be asked: requests are made of these types alone.
 #[test]
-fn what_is_not_on_the_list_never_leaves() {
-    let server = Server::start("application/x-amz-json-1.1", |_| (200, b"{}".to_vec()));
-    let access = server.access();
-    let error = run(client::kms(&access).list_keys().send()).expect_err("refused");
-    let (why, said) = classify(&error);
-    assert_eq!(why, Why::Failed);
-    assert!(said.contains("kms:ListKeys is not on locard's list"), "{said}");
-    assert!(server.asked().is_empty());
+fn what_can_be_asked_is_the_allow_list() {
+    let name = |operation: &Operation| format!("{}:{}", operation.service, operation.name);
+    let asked: BTreeSet<String> = request::all().into_iter().map(name).collect();
+    assert_eq!(asked, OPERATIONS.iter().map(name).collect());
+    assert_eq!(request::all().len(), OPERATIONS.len());
 }
 
 #[test]
 fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
     let json = |body: &'static str| {
         let server = Server::start("application/x-amz-json-1.1", move |_| (200, body.as_bytes().to_vec()));
-        let result = run(client::sagemaker(&server.access()).list_endpoints().send());
+        let result = run(server.send(&ListEndpointsInput::builder()));
         assert_eq!(server.asked().len(), 1, "asking again would not help");
         result.map(|_| ()).map_err(|error| classify(&error))
     };
@@ -146,7 +160,7 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 
     let xml = |body: &'static str| {
         let server = Server::start("application/xml", move |_| (200, body.as_bytes().to_vec()));
-        run(client::s3(&server.access()).list_buckets().send()).map(|_| ()).map_err(|error| classify(&error).0)
+        run(server.send(&ListBucketsInput::builder())).map(|_| ()).map_err(|error| classify(&error).0)
     };
     assert_eq!(xml("<ListAllMyBucketsResult><Owner/></ListAllMyBucketsResult>"), Err(Why::Malformed));
     assert_eq!(xml("<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"), Ok(()));
@@ -154,7 +168,7 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 
     let cbor = |body: &'static [u8]| {
         let server = Server::start("application/cbor", move |_| (200, body.to_vec()));
-        run(client::cloudwatch(&server.access()).list_metrics().send()).map(|_| ()).map_err(|error| classify(&error).0)
+        run(server.send(&ListMetricsInput::builder())).map(|_| ()).map_err(|error| classify(&error).0)
     };
     assert_eq!(cbor(b"\xa0"), Err(Why::Malformed));
     assert_eq!(cbor(b"\xa1\x67Metrics\x80"), Ok(()));
@@ -163,17 +177,15 @@ fn an_answer_without_its_list_is_malformed_and_an_empty_list_is_not() {
 #[test]
 fn an_answer_without_a_body_is_not_a_bucket_without_settings() {
     let server = Server::start("application/xml", |_| (200, Vec::new()));
-    let s3 = client::s3(&server.access());
     run(async {
-        let versioning = s3.get_bucket_versioning().bucket("b").send().await;
+        let versioning = server.send(&GetBucketVersioningInput::builder().bucket("b")).await;
         assert_eq!(versioning.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
-        let logging = s3.get_bucket_logging().bucket("b").send().await;
+        let logging = server.send(&GetBucketLoggingInput::builder().bucket("b")).await;
         assert_eq!(logging.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
-        let location = s3.get_bucket_location().bucket("b").send().await;
+        let location = server.send(&GetBucketLocationInput::builder().bucket("b")).await;
         assert_eq!(location.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
     });
-    let bedrock = client::bedrock(&server.access());
-    let logging = run(bedrock.get_model_invocation_logging_configuration().send());
+    let logging = run(server.send(&GetModelInvocationLoggingConfigurationInput::builder()));
     assert_eq!(logging.map_err(|error| classify(&error).0).err(), Some(Why::Malformed));
 }
 
@@ -188,8 +200,7 @@ fn calls_attempts_throttles_and_the_clock_are_counted() {
     });
     let caller = server.caller(Limits { attempts: 2, ..Limits::default() });
     let entry = caller.own_entry();
-    let client = client::bedrockagent(&entry.access(Session::Workloads, &region()));
-    run(ask(&entry, "bedrock-agent:ListAgents", || client.list_agents().send())).expect("the second attempt works");
+    run(ask(&entry, ListAgentsInput::builder())).expect("the second attempt works");
     let calls = caller.common.ledger.calls();
     let count = calls.get("bedrock-agent:ListAgents").expect("counted");
     assert_eq!((count.operations, count.attempts, count.throttled), (1, 2, 1));
@@ -200,11 +211,10 @@ fn calls_attempts_throttles_and_the_clock_are_counted() {
 #[test]
 fn the_digest_of_the_body_is_signed_everywhere() {
     let server = Server::start("text/plain", |_| (400, Vec::new()));
-    let access = server.access();
     run(async {
-        let _ = client::bedrock(&access).get_model_invocation_logging_configuration().send().await;
-        let _ = client::ec2(&access).describe_regions().send().await;
-        let _ = client::s3(&access).list_buckets().send().await;
+        let _ = server.send(&GetModelInvocationLoggingConfigurationInput::builder()).await;
+        let _ = server.send(&DescribeRegionsInput::builder()).await;
+        let _ = server.send(&ListBucketsInput::builder()).await;
     });
     let asked = server.asked();
     assert_eq!(asked.len(), 3);
@@ -302,8 +312,7 @@ fn silence_and_a_closed_port_are_told_apart() {
     let asked = |url: &str| {
         let limits = Limits { read: Duration::from_millis(100), ..Limits::default() };
         let entry = Caller::made_up(url.to_owned(), ACCOUNT, limits).own_entry();
-        let client = client::sagemaker(&entry.access(Session::Workloads, &region()));
-        classify(&run(client.list_models().send()).expect_err("no answer")).0
+        classify(&run(send(&entry, &ListModelsInput::builder())).expect_err("no answer")).0
     };
     assert_eq!(asked(&silent.url), Why::TimedOut);
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
@@ -312,15 +321,12 @@ fn silence_and_a_closed_port_are_told_apart() {
 
 /// What each of some calls, made together by an entry of its own, comes to: nothing, or the reason why not.
 fn together(entry: &Entry) -> Vec<Result<(), Unknown>> {
-    let access = |session| entry.access(session, &region());
-    let (sagemaker, kms) = (client::sagemaker(&access(Session::Workloads)), client::kms(&access(Session::Evidence)));
-    let cloudtrail = client::cloudtrail(&access(Session::Evidence));
     run(async {
         let (one, two, three, four) = futures_util::join!(
-            ask(entry, "cloudtrail:DescribeTrails", || cloudtrail.describe_trails().send()),
-            ask(entry, "sagemaker:ListModels", || sagemaker.list_models().send()),
-            ask(entry, "sagemaker:ListDomains", || sagemaker.list_domains().send()),
-            ask(entry, "kms:DescribeKey", || kms.describe_key().key_id("k").send()),
+            ask(entry, DescribeTrailsInput::builder()),
+            ask(entry, ListModelsInput::builder()),
+            ask(entry, ListDomainsInput::builder()),
+            ask(entry, DescribeKeyInput::builder().key_id("k")),
         );
         vec![one.map(drop), two.map(drop), three.map(drop), four.map(drop)]
     })
@@ -397,14 +403,12 @@ fn a_call_that_waits_to_ask_again_holds_up_nobody() {
     });
     // One request at a time in the whole process.
     let entry = server.caller(Limits { requests: 1, attempts: 3, ..Limits::default() }).own_entry();
-    let sagemaker = client::sagemaker(&entry.access(Session::Workloads, &region()));
-    let cloudtrail = client::cloudtrail(&entry.access(Session::Evidence, &region()));
     run(async {
-        let throttled = ask(&entry, "sagemaker:ListModels", || sagemaker.list_models().send());
+        let throttled = ask(&entry, ListModelsInput::builder());
         let others = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let began = Instant::now();
-            ask(&entry, "cloudtrail:DescribeTrails", || cloudtrail.describe_trails().send()).await.expect("answered");
+            ask(&entry, DescribeTrailsInput::builder()).await.expect("answered");
             began.elapsed()
         };
         let began = Instant::now();
@@ -420,8 +424,7 @@ fn a_call_that_waits_to_ask_again_holds_up_nobody() {
 fn an_answer_that_cannot_be_read_is_asked_for_once_more() {
     let server = Server::start("application/x-amz-json-1.1", |_| (200, br#"{"Models": [{"ModelN"#.to_vec()));
     let entry = server.caller(Limits::default()).own_entry();
-    let client = client::sagemaker(&entry.access(Session::Workloads, &region()));
-    let told = run(ask(&entry, "sagemaker:ListModels", || client.list_models().send()));
+    let told = run(ask(&entry, ListModelsInput::builder()));
     assert_eq!(told.expect_err("malformed").why, Why::Malformed);
     assert_eq!(server.asked().len(), 2);
 }
@@ -441,8 +444,7 @@ fn a_session_past_its_time_is_made_anew() {
         }
     });
     let entry = entry(&server);
-    let client = client::cloudtrail(&entry.access(Session::Evidence, &region()));
-    run(ask(&entry, "cloudtrail:DescribeTrails", || client.describe_trails().send())).expect("entered again");
+    run(ask(&entry, DescribeTrailsInput::builder())).expect("entered again");
     assert_eq!(server.assumed(), 2);
 }
 
@@ -460,8 +462,7 @@ fn a_caller_whose_credentials_ended_ends_the_run() {
     assert_eq!(entry.ground(&region()).common.stop.cause(), Some(Cause::Credentials));
     // Nothing is asked any more.
     let before = server.asked().len();
-    let client = client::kms(&entry.access(Session::Evidence, &region()));
-    let told = run(ask(&entry, "kms:DescribeKey", || client.describe_key().key_id("k").send())).expect_err("not asked");
+    let told = run(ask(&entry, DescribeKeyInput::builder().key_id("k"))).expect_err("not asked");
     assert_eq!(told.why, Why::RunEnded);
     assert_eq!(server.asked().len(), before);
 }

@@ -2,14 +2,21 @@
 //!
 //! Agents, knowledge bases and flows are `bedrockagent`'s.
 
-use aws_sdk_bedrock::Client;
+use aws_sdk_bedrock::operation::get_evaluation_job::GetEvaluationJobInput;
+use aws_sdk_bedrock::operation::get_imported_model::GetImportedModelInput;
+use aws_sdk_bedrock::operation::get_model_customization_job::GetModelCustomizationJobInput;
+use aws_sdk_bedrock::operation::get_model_invocation_logging_configuration::GetModelInvocationLoggingConfigurationInput;
+use aws_sdk_bedrock::operation::list_evaluation_jobs::ListEvaluationJobsInput;
+use aws_sdk_bedrock::operation::list_guardrails::ListGuardrailsInput;
+use aws_sdk_bedrock::operation::list_imported_models::ListImportedModelsInput;
+use aws_sdk_bedrock::operation::list_model_customization_jobs::ListModelCustomizationJobsInput;
+use aws_sdk_bedrock::operation::list_model_invocation_jobs::ListModelInvocationJobsInput;
 use aws_sdk_bedrock::types::{
     EvaluationConfig, EvaluationDatasetLocation, EvaluationDatasetMetricConfig, InvocationLogSource, LoggingConfig,
     ModelDataSource, ModelInvocationJobInputDataConfig, ModelInvocationJobOutputDataConfig, ModelInvocationJobSummary,
     S3Config, SortJobsBy, SortOrder, VpcConfig,
 };
 
-use crate::aws::client;
 use crate::inventory::bedrock::{BedrockRegion, CloudWatchSink, InvocationLogging, S3Sink};
 use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
 use crate::inventory::{Fact, Line, Read};
@@ -46,20 +53,19 @@ const PAGE: i32 = 100;
 
 /// Bedrock of the region.
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
-    let client = &client::bedrock(&scope.workloads);
-    let region = region(scope, client).await;
+    let region = region(scope).await;
     let absent = logging_absent(&region);
     let mut lines = vec![region];
-    lines.extend(guardrails(scope, client).await);
+    lines.extend(guardrails(scope).await);
     // Parts of a service may reach a region at different times: the silence of one is not that of all.
     if absent && let Some(silent) = absent_service(scope, &lines, OTHER_LISTS) {
         lines.extend(silent);
         return sorted(lines);
     }
-    lines.extend(customization_jobs(scope, client).await);
-    lines.extend(imported_models(scope, client).await);
-    lines.extend(batch_jobs(scope, client).await);
-    lines.extend(evaluation_jobs(scope, client).await);
+    lines.extend(customization_jobs(scope).await);
+    lines.extend(imported_models(scope).await);
+    lines.extend(batch_jobs(scope).await);
+    lines.extend(evaluation_jobs(scope).await);
     sorted(lines)
 }
 
@@ -70,22 +76,21 @@ fn logging_absent(region: &Line) -> bool {
     }
 }
 
-async fn region(scope: &Scope, client: &Client) -> Line {
+async fn region(scope: &Scope) -> Line {
     let mut reads = Vec::new();
-    let logging = Observed::from_told(logging(scope, client, &mut reads).await);
-    let cloudwatch_client = client::cloudwatch(&scope.evidence);
-    let metrics = cloudwatch::bedrock_metrics(scope, &cloudwatch_client, &mut reads).await;
-    let mantle_metrics = cloudwatch::mantle_metrics(scope, &cloudwatch_client, &mut reads).await;
+    let logging = Observed::from_told(logging(scope, &mut reads).await);
+    let metrics = cloudwatch::bedrock_metrics(scope, &mut reads).await;
+    let mantle_metrics = cloudwatch::mantle_metrics(scope, &mut reads).await;
     let id = format!("bedrock-invocation-logging:{}:{}", scope.account, scope.region);
     let fact = Fact::Bedrock(BedrockRegion { logging, metrics, mantle_metrics });
     Line::new(&scope.account, Some(&scope.region), id, reads, fact)
 }
 
 /// An answer without a configuration, or with one that names no destination, says that logging is off.
-async fn logging(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<Option<InvocationLogging>> {
+async fn logging(scope: &Scope, reads: &mut Vec<Read>) -> Told<Option<InvocationLogging>> {
     let call = "bedrock:GetModelInvocationLoggingConfiguration";
-    let request = client.get_model_invocation_logging_configuration();
-    let Answer { value, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = GetModelInvocationLoggingConfigurationInput::builder();
+    let Answer { value, read } = scope.ask(&request).await?;
     reads.push(read);
     match value.logging_config {
         Some(config) if config.s3_config.is_some() || config.cloud_watch_config.is_some() => {
@@ -124,10 +129,10 @@ fn s3_sink(scope: &Scope, call: &str, member: &str, s3: S3Config) -> Told<S3Sink
 }
 
 /// Guardrails, each in its working draft.
-async fn guardrails(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn guardrails(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "bedrock:ListGuardrails", ALL, |token| async move {
-        let request = client.list_guardrails().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock:ListGuardrails", || request.clone().send()).await?;
+        let request = ListGuardrailsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: Some(value.guardrails), next: value.next_token, read })
     })
     .await
@@ -138,16 +143,15 @@ async fn guardrails(scope: &Scope, client: &Client) -> Vec<Line> {
     describe_each(scope, WorkloadKind::Guardrail, listed, async |_| Ok(Described::bare())).await
 }
 
-async fn customization_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn customization_jobs(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "bedrock:ListModelCustomizationJobs", scope.max_jobs, |token| async move {
-        let request = client
-            .list_model_customization_jobs()
+        let request = ListModelCustomizationJobsInput::builder()
             .creation_time_after(lookback(scope))
             .sort_by(SortJobsBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
             .set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock:ListModelCustomizationJobs", || request.clone().send()).await?;
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.model_customization_job_summaries, next: value.next_token, read })
     })
     .await
@@ -157,13 +161,13 @@ async fn customization_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
         Some(found.id(j.job_arn).status(Some(j.status.as_str())))
     });
     let kind = WorkloadKind::CustomizationJob;
-    describe_each(scope, kind, listed, |found| describe_customization(scope, client, found)).await
+    describe_each(scope, kind, listed, |found| describe_customization(scope, found)).await
 }
 
-async fn describe_customization(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_customization(scope: &Scope, found: Found) -> Told<Described> {
     let call = "bedrock:GetModelCustomizationJob";
-    let request = client.get_model_customization_job().job_identifier(found.id);
-    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = GetModelCustomizationJobInput::builder().job_identifier(found.id);
+    let Answer { value: job, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(training) = &job.training_data_config {
@@ -190,10 +194,10 @@ async fn describe_customization(scope: &Scope, client: &Client, found: Found) ->
     Ok(Described::new(uses, placement, keys, read))
 }
 
-async fn imported_models(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn imported_models(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "bedrock:ListImportedModels", ALL, |token| async move {
-        let request = client.list_imported_models().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock:ListImportedModels", || request.clone().send()).await?;
+        let request = ListImportedModelsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.model_summaries, next: value.next_token, read })
     })
     .await
@@ -202,13 +206,13 @@ async fn imported_models(scope: &Scope, client: &Client) -> Vec<Line> {
         Some(Found::new(Some(m.model_arn.clone()), Some(m.model_name), created)?.id(m.model_arn))
     });
     let kind = WorkloadKind::ImportedModel;
-    describe_each(scope, kind, listed, |found| describe_imported(scope, client, found)).await
+    describe_each(scope, kind, listed, |found| describe_imported(scope, found)).await
 }
 
-async fn describe_imported(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_imported(scope: &Scope, found: Found) -> Told<Described> {
     let call = "bedrock:GetImportedModel";
-    let request = client.get_imported_model().model_identifier(found.id);
-    let Answer { value: model, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = GetImportedModelInput::builder().model_identifier(found.id);
+    let Answer { value: model, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     match &model.model_data_source {
@@ -223,17 +227,16 @@ async fn describe_imported(scope: &Scope, client: &Client, found: Found) -> Told
 }
 
 /// Batch inference jobs; the list itself tells their buckets and network.
-async fn batch_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn batch_jobs(scope: &Scope) -> Vec<Line> {
     let call = "bedrock:ListModelInvocationJobs";
     let listed = pages(scope, call, scope.max_jobs, |token| async move {
-        let request = client
-            .list_model_invocation_jobs()
+        let request = ListModelInvocationJobsInput::builder()
             .submit_time_after(lookback(scope))
             .sort_by(SortJobsBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
             .set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock:ListModelInvocationJobs", || request.clone().send()).await?;
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.invocation_job_summaries, next: value.next_token, read })
     })
     .await
@@ -272,16 +275,15 @@ fn batch_description(scope: &Scope, call: &str, job: &ModelInvocationJobSummary)
     Ok(Described { uses: Ok(uses.0), placement, keys: keys.sorted(), ..Described::bare() })
 }
 
-async fn evaluation_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn evaluation_jobs(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "bedrock:ListEvaluationJobs", scope.max_jobs, |token| async move {
-        let request = client
-            .list_evaluation_jobs()
+        let request = ListEvaluationJobsInput::builder()
             .creation_time_after(lookback(scope))
             .sort_by(SortJobsBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
             .set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock:ListEvaluationJobs", || request.clone().send()).await?;
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.job_summaries, next: value.next_token, read })
     })
     .await
@@ -291,14 +293,14 @@ async fn evaluation_jobs(scope: &Scope, client: &Client) -> Vec<Line> {
         Some(found.id(j.job_arn).status(Some(j.status.as_str())))
     });
     let kind = WorkloadKind::EvaluationJob;
-    describe_each(scope, kind, listed, |found| describe_evaluation(scope, client, found)).await
+    describe_each(scope, kind, listed, |found| describe_evaluation(scope, found)).await
 }
 
 /// An evaluation invokes models and has no network of its own.
-async fn describe_evaluation(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_evaluation(scope: &Scope, found: Found) -> Told<Described> {
     let call = "bedrock:GetEvaluationJob";
-    let request = client.get_evaluation_job().job_identifier(found.id);
-    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = GetEvaluationJobInput::builder().job_identifier(found.id);
+    let Answer { value: job, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     let (path, datasets): (&str, &[EvaluationDatasetMetricConfig]) = match &job.evaluation_config {

@@ -2,13 +2,18 @@
 //!
 //! An agent's own S3 references are schemas of its actions, which are definitions and no data; they are not read.
 
-use aws_sdk_bedrockagent::Client;
+use aws_sdk_bedrockagent::operation::get_data_source::GetDataSourceInput;
+use aws_sdk_bedrockagent::operation::get_flow::GetFlowInput;
+use aws_sdk_bedrockagent::operation::get_knowledge_base::GetKnowledgeBaseInput;
+use aws_sdk_bedrockagent::operation::list_agents::ListAgentsInput;
+use aws_sdk_bedrockagent::operation::list_data_sources::ListDataSourcesInput;
+use aws_sdk_bedrockagent::operation::list_flows::ListFlowsInput;
+use aws_sdk_bedrockagent::operation::list_knowledge_bases::ListKnowledgeBasesInput;
 use aws_sdk_bedrockagent::types::{
     DataSource, DataSourceType, FlowDefinition, FlowNodeConfiguration, RetrievalFlowNodeServiceConfiguration,
     StorageFlowNodeServiceConfiguration,
 };
 
-use crate::aws::client;
 use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
 use crate::inventory::{Fact, Line, Listing};
 use crate::model::observed::{Told, Unknown, Why};
@@ -33,21 +38,20 @@ const PAGE: i32 = 100;
 
 /// Agents, knowledge bases, data sources and flows of the region.
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
-    let client = &client::bedrockagent(&scope.workloads);
-    let mut lines = agents(scope, client).await;
-    lines.extend(knowledge_bases(scope, client).await);
+    let mut lines = agents(scope).await;
+    lines.extend(knowledge_bases(scope).await);
     // Parts of a service may reach a region at different times: the silence of one is not that of all.
     match absent_service(scope, &lines, &["bedrock-agent:ListFlows"]) {
         Some(silent) => lines.extend(silent),
-        None => lines.extend(flows(scope, client).await),
+        None => lines.extend(flows(scope).await),
     }
     sorted(lines)
 }
 
-async fn agents(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn agents(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "bedrock-agent:ListAgents", ALL, |token| async move {
-        let request = client.list_agents().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock-agent:ListAgents", || request.clone().send()).await?;
+        let request = ListAgentsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: Some(value.agent_summaries), next: value.next_token, read })
     })
     .await
@@ -58,10 +62,10 @@ async fn agents(scope: &Scope, client: &Client) -> Vec<Line> {
     describe_each(scope, WorkloadKind::Agent, listed, async |_| Ok(Described::bare())).await
 }
 
-async fn knowledge_bases(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn knowledge_bases(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "bedrock-agent:ListKnowledgeBases", ALL, |token| async move {
-        let request = client.list_knowledge_bases().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock-agent:ListKnowledgeBases", || request.clone().send()).await?;
+        let request = ListKnowledgeBasesInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: Some(value.knowledge_base_summaries), next: value.next_token, read })
     })
     .await
@@ -74,16 +78,16 @@ async fn knowledge_bases(scope: &Scope, client: &Client) -> Vec<Line> {
     let bases: Vec<Found> = listed.items.iter().map(|(found, _)| found.clone()).collect();
     let whole = listed.whole.clone();
     let kind = WorkloadKind::KnowledgeBase;
-    let mut lines = describe_each(scope, kind, listed, |found| describe_base(scope, client, found)).await;
-    lines.extend(data_sources(scope, client, bases, whole).await);
+    let mut lines = describe_each(scope, kind, listed, |found| describe_base(scope, found)).await;
+    lines.extend(data_sources(scope, bases, whole).await);
     lines
 }
 
 /// Buckets of a knowledge base besides those of its data sources.
-async fn describe_base(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_base(scope: &Scope, found: Found) -> Told<Described> {
     let call = "bedrock-agent:GetKnowledgeBase";
-    let request = client.get_knowledge_base().knowledge_base_id(found.id);
-    let Answer { value, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = GetKnowledgeBaseInput::builder().knowledge_base_id(found.id);
+    let Answer { value, read } = scope.ask(&request).await?;
     let base = required(scope, call, "knowledgeBase", value.knowledge_base)?;
     let mut uses = Uses::default();
     let supplemental = base
@@ -103,8 +107,8 @@ async fn describe_base(scope: &Scope, client: &Client, found: Found) -> Told<Des
 
 /// The data sources of all knowledge bases. They make one population: where the knowledge bases, or those of one of
 /// them, could not be listed, it is open.
-async fn data_sources(scope: &Scope, client: &Client, bases: Vec<Found>, whole: Told<()>) -> Vec<Line> {
-    let of_bases = few_at_a_time(bases.into_iter().map(|base| data_sources_of(scope, client, base))).await;
+async fn data_sources(scope: &Scope, bases: Vec<Found>, whole: Told<()>) -> Vec<Line> {
+    let of_bases = few_at_a_time(bases.into_iter().map(|base| data_sources_of(scope, base))).await;
     let mut lines = Vec::new();
     let mut reads = Vec::new();
     let mut count = whole.map(|()| 0);
@@ -121,11 +125,12 @@ async fn data_sources(scope: &Scope, client: &Client, bases: Vec<Found>, whole: 
     lines
 }
 
-async fn data_sources_of(scope: &Scope, client: &Client, base: Found) -> Vec<Line> {
+async fn data_sources_of(scope: &Scope, base: Found) -> Vec<Line> {
     let base_id = base.id.as_str();
     let listed = pages(scope, "bedrock-agent:ListDataSources", ALL, |token| async move {
-        let request = client.list_data_sources().knowledge_base_id(base_id).max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock-agent:ListDataSources", || request.clone().send()).await?;
+        let request =
+            ListDataSourcesInput::builder().knowledge_base_id(base_id).max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: Some(value.data_source_summaries), next: value.next_token, read })
     })
     .await;
@@ -136,13 +141,13 @@ async fn data_sources_of(scope: &Scope, client: &Client, base: Found) -> Vec<Lin
         Some(Found::new(Some(arn), Some(source.name), None)?.id(id).status(Some(source.status.as_str())))
     });
     let kind = WorkloadKind::DataSource;
-    describe_each(scope, kind, listed, |found| describe_source(scope, client, base_id.to_owned(), found)).await
+    describe_each(scope, kind, listed, |found| describe_source(scope, base_id.to_owned(), found)).await
 }
 
-async fn describe_source(scope: &Scope, client: &Client, base_id: String, found: Found) -> Told<Described> {
+async fn describe_source(scope: &Scope, base_id: String, found: Found) -> Told<Described> {
     let call = "bedrock-agent:GetDataSource";
-    let request = client.get_data_source().knowledge_base_id(base_id).data_source_id(found.id);
-    let Answer { value, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = GetDataSourceInput::builder().knowledge_base_id(base_id).data_source_id(found.id);
+    let Answer { value, read } = scope.ask(&request).await?;
     let source = required(scope, call, "dataSource", value.data_source)?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
@@ -182,10 +187,10 @@ fn source_uses(scope: &Scope, call: &str, uses: &mut Uses, source: &DataSource) 
     }
 }
 
-async fn flows(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn flows(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "bedrock-agent:ListFlows", ALL, |token| async move {
-        let request = client.list_flows().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("bedrock-agent:ListFlows", || request.clone().send()).await?;
+        let request = ListFlowsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: Some(value.flow_summaries), next: value.next_token, read })
     })
     .await
@@ -193,14 +198,14 @@ async fn flows(scope: &Scope, client: &Client) -> Vec<Line> {
         let found = Found::new(Some(flow.arn), Some(flow.name), created(scope, Some(&flow.created_at), read))?;
         Some(found.id(text(Some(flow.id))?).status(Some(flow.status.as_str())))
     });
-    describe_each(scope, WorkloadKind::Flow, listed, |found| describe_flow(scope, client, found)).await
+    describe_each(scope, WorkloadKind::Flow, listed, |found| describe_flow(scope, found)).await
 }
 
 /// The working draft of a flow.
-async fn describe_flow(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_flow(scope: &Scope, found: Found) -> Told<Described> {
     let call = "bedrock-agent:GetFlow";
-    let request = client.get_flow().flow_identifier(found.id);
-    let Answer { value: flow, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = GetFlowInput::builder().flow_identifier(found.id);
+    let Answer { value: flow, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(definition) = &flow.definition {

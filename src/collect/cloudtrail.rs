@@ -3,11 +3,12 @@
 //! A trail shows in every region it records, and an organization trail in every member account as well; how those
 //! views are put together is `relate`'s.
 
-use aws_sdk_cloudtrail::Client;
+use aws_sdk_cloudtrail::operation::describe_trails::DescribeTrailsInput;
+use aws_sdk_cloudtrail::operation::get_event_selectors::GetEventSelectorsInput;
 use aws_sdk_cloudtrail::operation::get_event_selectors::GetEventSelectorsOutput;
+use aws_sdk_cloudtrail::operation::get_trail_status::GetTrailStatusInput;
 use aws_sdk_cloudtrail::types::{AdvancedFieldSelector, EventSelector, Trail as Described};
 
-use crate::aws::client;
 use crate::inventory::cloudtrail::{
     AdvancedSelector, BasicSelector, DataResource, FieldSelector, Selectors, Trail, TrailStatus,
 };
@@ -29,12 +30,10 @@ const NOT_YOURS: &[&str] = &["CloudTrailARNInvalidException", "TrailNotFoundExce
 /// limited to some regions may never come to theirs. Equal ARNs are the same trail.
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
     let call = "cloudtrail:DescribeTrails";
-    let client = client::cloudtrail(&scope.evidence);
-    let Answer { value, read } =
-        match scope.ask(call, || client.describe_trails().include_shadow_trails(true).send()).await {
-            Ok(answer) => answer,
-            Err(unknown) => return vec![listing(scope, call, Err(unknown), 0, Vec::new())],
-        };
+    let Answer { value, read } = match scope.ask(&DescribeTrailsInput::builder().include_shadow_trails(true)).await {
+        Ok(answer) => answer,
+        Err(unknown) => return vec![listing(scope, call, Err(unknown), 0, Vec::new())],
+    };
     let trails = match required(scope, call, "trailList", value.trail_list) {
         Ok(trails) => trails,
         Err(unknown) => return vec![listing(scope, call, Err(unknown), 0, vec![read])],
@@ -69,11 +68,10 @@ async fn describe(scope: &Scope, trail: Described, listed: Read) -> Option<Line>
     let home_region = required_text(scope, call, "HomeRegion", trail.home_region).map(Region::new);
     // Selectors, and the times of delivery, are told only where the trail is at home.
     let there = scope.evidence_in(home_region.as_ref().unwrap_or(&scope.region));
-    let client = client::cloudtrail(&there.evidence);
 
     let mut reads = vec![listed];
-    let status = status(&there, &client, &arn, foreign, &mut reads).await;
-    let selectors = selectors(&there, &client, &arn, foreign, trail.has_custom_event_selectors, &mut reads).await;
+    let status = status(&there, &arn, foreign, &mut reads).await;
+    let selectors = selectors(&there, &arn, foreign, trail.has_custom_event_selectors, &mut reads).await;
     let fact = Trail {
         name: text(trail.name).unwrap_or_else(|| arn.clone()),
         owner,
@@ -94,10 +92,10 @@ async fn describe(scope: &Scope, trail: Described, listed: Read) -> Option<Line>
     Some(Line::new(&scope.account, Some(&scope.region), arn, reads, Fact::Trail(Box::new(fact))))
 }
 
-async fn status(scope: &Scope, client: &Client, arn: &str, foreign: bool, reads: &mut Vec<Read>) -> Told<TrailStatus> {
+async fn status(scope: &Scope, arn: &str, foreign: bool, reads: &mut Vec<Read>) -> Told<TrailStatus> {
     let call = "cloudtrail:GetTrailStatus";
     let absent_codes = if foreign { NOT_YOURS } else { &[] };
-    let (status, read) = scope.ask_or_none(call, absent_codes, || client.get_trail_status().name(arn).send()).await?;
+    let (status, read) = scope.ask_or_none(&GetTrailStatusInput::builder().name(arn), absent_codes).await?;
     reads.push(read.clone());
     let status = status.ok_or_else(|| scope.unknown(call, Why::Foreign))?;
     let moment = |at: Option<aws_smithy_types::DateTime>| at.map(|at| scope.moment(&at, &read));
@@ -116,7 +114,6 @@ async fn status(scope: &Scope, client: &Client, arn: &str, foreign: bool, reads:
 /// them or only says so; of any other trail two empty lists tell nothing.
 async fn selectors(
     scope: &Scope,
-    client: &Client,
     arn: &str,
     foreign: bool,
     custom: Option<bool>,
@@ -124,8 +121,8 @@ async fn selectors(
 ) -> Told<Selectors> {
     let call = "cloudtrail:GetEventSelectors";
     let absent_codes = if foreign { NOT_YOURS } else { &[] };
-    let request = client.get_event_selectors().trail_name(arn);
-    let (output, read) = scope.ask_or_none(call, absent_codes, || request.clone().send()).await?;
+    let request = GetEventSelectorsInput::builder().trail_name(arn);
+    let (output, read) = scope.ask_or_none(&request, absent_codes).await?;
     reads.push(read);
     let Some(output) = output else {
         return if custom == Some(false) { Ok(aws_default()) } else { Err(scope.unknown(call, Why::Foreign)) };

@@ -4,10 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::operation::list_metrics::ListMetricsInput;
 use aws_sdk_cloudwatch::types::Metric;
 
-use crate::aws::client;
 use crate::inventory::bedrock::BedrockMetrics;
 use crate::inventory::sagemaker::EndpointMetrics;
 use crate::inventory::{Fact, Line, Read};
@@ -22,8 +21,7 @@ pub(crate) const CALLS: &[&str] = &["cloudwatch:ListMetrics"];
 /// Endpoints of the region that were invoked.
 pub(crate) async fn endpoint_invocations(scope: &Scope) -> Line {
     let mut reads = Vec::new();
-    let client = client::cloudwatch(&scope.evidence);
-    let metrics = metrics(scope, &client, "AWS/SageMaker", Some("Invocations"), &mut reads).await;
+    let metrics = metrics(scope, "AWS/SageMaker", Some("Invocations"), &mut reads).await;
     let invoked = metrics.map(|metrics| {
         let names: BTreeSet<&str> = metrics.iter().filter_map(|metric| dimension(metric, "EndpointName")).collect();
         names.into_iter().map(str::to_owned).collect()
@@ -33,8 +31,8 @@ pub(crate) async fn endpoint_invocations(scope: &Scope) -> Line {
 }
 
 /// Names of all Bedrock metrics of the region, and the models invoked.
-pub(crate) async fn bedrock_metrics(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<BedrockMetrics> {
-    let metrics = metrics(scope, client, "AWS/Bedrock", None, reads).await?;
+pub(crate) async fn bedrock_metrics(scope: &Scope, reads: &mut Vec<Read>) -> Told<BedrockMetrics> {
+    let metrics = metrics(scope, "AWS/Bedrock", None, reads).await?;
     let names: BTreeSet<&str> = metrics.iter().filter_map(|metric| metric.metric_name.as_deref()).collect();
     let invocations: Vec<_> = metrics.iter().filter(|m| m.metric_name.as_deref() == Some("Invocations")).collect();
     let mut models: BTreeSet<&str> = invocations.iter().filter_map(|metric| dimension(metric, "ModelId")).collect();
@@ -47,22 +45,23 @@ pub(crate) async fn bedrock_metrics(scope: &Scope, client: &Client, reads: &mut 
 }
 
 /// Whether the OpenAI-compatible endpoint was used in the region.
-pub(crate) async fn mantle_metrics(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<bool> {
-    Ok(!metrics(scope, client, "AWS/BedrockMantle", None, reads).await?.is_empty())
+pub(crate) async fn mantle_metrics(scope: &Scope, reads: &mut Vec<Read>) -> Told<bool> {
+    Ok(!metrics(scope, "AWS/BedrockMantle", None, reads).await?.is_empty())
 }
 
 /// All metrics of a namespace; known only when every page was read.
 async fn metrics(
     scope: &Scope,
-    client: &Client,
     namespace: &'static str,
     name: Option<&'static str>,
     reads: &mut Vec<Read>,
 ) -> Told<Vec<Metric>> {
     let listed = pages(scope, "cloudwatch:ListMetrics", ALL, |token| async move {
-        let request =
-            client.list_metrics().namespace(namespace).set_metric_name(name.map(str::to_owned)).set_next_token(token);
-        let Answer { value, read } = scope.ask("cloudwatch:ListMetrics", || request.clone().send()).await?;
+        let request = ListMetricsInput::builder()
+            .namespace(namespace)
+            .set_metric_name(name.map(str::to_owned))
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.metrics, next: value.next_token, read })
     });
     listed.await.all(reads)

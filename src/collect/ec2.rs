@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::describe_flow_logs::DescribeFlowLogsInput;
+use aws_sdk_ec2::operation::describe_subnets::DescribeSubnetsInput;
 use aws_sdk_ec2::types::{Filter, FlowLog as SdkFlowLog, Subnet as SdkSubnet};
 
-use crate::aws::client;
 use crate::inventory::ec2::{FlowLog, Subnet, SubnetPlace};
 use crate::inventory::{Fact, Line, Read};
 use crate::model::ids::AccountId;
@@ -26,24 +26,23 @@ const FILTER_VALUES: usize = 200;
 
 /// The subnets named and every flow log of the region.
 pub(crate) async fn collect(scope: &Scope, subnets: &BTreeSet<String>) -> Vec<Line> {
-    let client = &client::ec2(&scope.evidence);
     let ids: Vec<String> = subnets.iter().cloned().collect();
     let mut lines = Vec::new();
     for ids in ids.chunks(FILTER_VALUES) {
-        lines.extend(places(scope, client, ids).await);
+        lines.extend(places(scope, ids).await);
     }
-    lines.extend(flow_logs(scope, client).await);
+    lines.extend(flow_logs(scope).await);
     sorted(lines)
 }
 
 /// Asked by filter and not by id: one deleted subnet among the ids would fail the call for all. One that no page
 /// holds does not exist, or is not shared with the account any more.
-async fn places(scope: &Scope, client: &Client, ids: &[String]) -> Vec<Line> {
+async fn places(scope: &Scope, ids: &[String]) -> Vec<Line> {
     let call = "ec2:DescribeSubnets";
     let listed = pages(scope, call, ALL, |token| async move {
         let filter = Filter::builder().name("subnet-id").set_values(Some(ids.to_vec())).build();
-        let request = client.describe_subnets().filters(filter).max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("ec2:DescribeSubnets", || request.clone().send()).await?;
+        let request = DescribeSubnetsInput::builder().filters(filter).max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.subnets, next: value.next_token, read })
     })
     .await
@@ -68,10 +67,10 @@ fn place(scope: &Scope, call: &str, subnet: SdkSubnet) -> Told<SubnetPlace> {
     Ok(SubnetPlace { vpc, owner: AccountId::new(owner) })
 }
 
-async fn flow_logs(scope: &Scope, client: &Client) -> Vec<Line> {
+async fn flow_logs(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "ec2:DescribeFlowLogs", ALL, |token| async move {
-        let request = client.describe_flow_logs().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("ec2:DescribeFlowLogs", || request.clone().send()).await?;
+        let request = DescribeFlowLogsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.flow_logs, next: value.next_token, read })
     })
     .await

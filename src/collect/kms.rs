@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_kms::Client;
+use aws_sdk_kms::operation::describe_key::DescribeKeyInput;
 
-use crate::aws::client;
 use crate::inventory::kms::{Key, KeyState};
 use crate::inventory::{Fact, Line, Read};
 use crate::model::ids::Arn;
@@ -18,21 +17,20 @@ pub(crate) const CALLS: &[&str] = &["kms:DescribeKey"];
 
 /// The keys named by id, ARN or alias.
 pub(crate) async fn collect(scope: &Scope, keys: &BTreeSet<String>) -> Vec<Line> {
-    let client = &client::kms(&scope.evidence);
-    sorted(few_at_a_time(keys.iter().cloned().map(|reference| key(scope, client, reference))).await)
+    sorted(few_at_a_time(keys.iter().cloned().map(|reference| key(scope, reference))).await)
 }
 
-async fn key(scope: &Scope, client: &Client, reference: String) -> Line {
+async fn key(scope: &Scope, reference: String) -> Line {
     let mut reads = Vec::new();
-    let state = state(scope, client, &reference, &mut reads).await;
+    let state = state(scope, &reference, &mut reads).await;
     let fact = Fact::Key(Key { reference: reference.clone(), state });
     Line::new(&scope.account, Some(&scope.region), reference, reads, fact)
 }
 
-async fn state(scope: &Scope, client: &Client, reference: &str, reads: &mut Vec<Read>) -> Told<KeyState> {
+async fn state(scope: &Scope, reference: &str, reads: &mut Vec<Read>) -> Told<KeyState> {
     let call = "kms:DescribeKey";
-    let request = client.describe_key().key_id(reference);
-    let (output, read) = scope.ask_or_none(call, &["NotFoundException"], || request.clone().send()).await?;
+    let request = DescribeKeyInput::builder().key_id(reference);
+    let (output, read) = scope.ask_or_none(&request, &["NotFoundException"]).await?;
     reads.push(read);
     let Some(output) = output else { return Err(scope.unknown(call, missing(scope, reference))) };
     let key = required(scope, call, "KeyMetadata", output.key_metadata)?;

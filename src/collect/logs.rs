@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::operation::describe_deliveries::DescribeDeliveriesInput;
+use aws_sdk_cloudwatchlogs::operation::describe_delivery_destinations::DescribeDeliveryDestinationsInput;
+use aws_sdk_cloudwatchlogs::operation::describe_delivery_sources::DescribeDeliverySourcesInput;
+use aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsInput;
+use aws_sdk_cloudwatchlogs::operation::describe_subscription_filters::DescribeSubscriptionFiltersInput;
 use aws_sdk_cloudwatchlogs::types::{
     Delivery, DeliveryDestination, DeliverySource, DeliverySourceStatus, LogGroup as SdkLogGroup, SubscriptionFilter,
 };
 use aws_smithy_types::DateTime;
 
-use crate::aws::client;
 use crate::inventory::logs::{LogDeliveries, LogGroup, LogGroupSettings, S3AccessDelivery};
 use crate::inventory::{Fact, Line, Read};
 use crate::model::observed::Told;
@@ -36,15 +39,14 @@ const S3_ACCESS_LOGS: &str = "S3_SERVER_ACCESS_LOGS";
 
 /// The log groups named, those that do not exist included.
 pub(crate) async fn collect(scope: &Scope, groups: &BTreeSet<String>) -> Vec<Line> {
-    let client = &client::logs(&scope.evidence);
-    sorted(few_at_a_time(groups.iter().cloned().map(|name| group(scope, client, name))).await)
+    sorted(few_at_a_time(groups.iter().cloned().map(|name| group(scope, name))).await)
 }
 
-async fn group(scope: &Scope, client: &Client, name: String) -> Line {
+async fn group(scope: &Scope, name: String) -> Line {
     let mut reads = Vec::new();
-    let settings = settings(scope, client, &name, &mut reads).await;
+    let settings = settings(scope, &name, &mut reads).await;
     let subscriptions = match &settings {
-        Ok(Some(_)) => subscriptions(scope, client, &name, &mut reads).await,
+        Ok(Some(_)) => subscriptions(scope, &name, &mut reads).await,
         Ok(None) => Ok(Vec::new()),
         Err(unknown) => Err(unknown.clone()),
     };
@@ -55,10 +57,10 @@ async fn group(scope: &Scope, client: &Client, name: String) -> Line {
 
 /// AWS looks groups up by prefix only. The group may be on a later page, so that its absence is known only when all
 /// pages were read.
-async fn settings(scope: &Scope, client: &Client, name: &str, reads: &mut Vec<Read>) -> Told<Option<LogGroupSettings>> {
+async fn settings(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> Told<Option<LogGroupSettings>> {
     let listed = pages(scope, "logs:DescribeLogGroups", ALL, |token| async move {
-        let request = client.describe_log_groups().log_group_name_prefix(name).limit(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("logs:DescribeLogGroups", || request.clone().send()).await?;
+        let request = DescribeLogGroupsInput::builder().log_group_name_prefix(name).limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.log_groups, next: value.next_token, read })
     })
     .await;
@@ -84,11 +86,12 @@ fn group_settings(scope: &Scope, group: SdkLogGroup, read: &Read) -> Told<LogGro
 }
 
 /// Destinations that receive every event.
-async fn subscriptions(scope: &Scope, client: &Client, name: &str, reads: &mut Vec<Read>) -> Told<Vec<String>> {
+async fn subscriptions(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> Told<Vec<String>> {
     let call = "logs:DescribeSubscriptionFilters";
     let listed = pages(scope, call, ALL, |token| async move {
-        let request = client.describe_subscription_filters().log_group_name(name).limit(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("logs:DescribeSubscriptionFilters", || request.clone().send()).await?;
+        let request =
+            DescribeSubscriptionFiltersInput::builder().log_group_name(name).limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.subscription_filters, next: value.next_token, read })
     })
     .await
@@ -113,14 +116,13 @@ pub(crate) async fn deliveries(scope: &Scope) -> Vec<Line> {
 }
 
 async fn s3_access(scope: &Scope, reads: &mut Vec<Read>) -> Told<Vec<S3AccessDelivery>> {
-    let client = &client::logs(&scope.evidence);
-    let mut sources = sources(scope, client, reads).await?;
+    let mut sources = sources(scope, reads).await?;
     sources.retain(|source| source.log_type.as_deref() == Some(S3_ACCESS_LOGS));
     if sources.is_empty() {
         return Ok(Vec::new());
     }
-    let deliveries = all_deliveries(scope, client, reads).await?;
-    let destinations: BTreeMap<String, String> = destinations(scope, client, reads)
+    let deliveries = all_deliveries(scope, reads).await?;
+    let destinations: BTreeMap<String, String> = destinations(scope, reads)
         .await?
         .into_iter()
         .filter_map(|one| Some((one.arn?, one.delivery_destination_configuration?.destination_resource_arn)))
@@ -153,28 +155,28 @@ async fn s3_access(scope: &Scope, reads: &mut Vec<Read>) -> Told<Vec<S3AccessDel
     Ok(found)
 }
 
-async fn sources(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<Vec<DeliverySource>> {
+async fn sources(scope: &Scope, reads: &mut Vec<Read>) -> Told<Vec<DeliverySource>> {
     let listed = pages(scope, "logs:DescribeDeliverySources", ALL, |token| async move {
-        let request = client.describe_delivery_sources().limit(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("logs:DescribeDeliverySources", || request.clone().send()).await?;
+        let request = DescribeDeliverySourcesInput::builder().limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.delivery_sources, next: value.next_token, read })
     });
     listed.await.all(reads)
 }
 
-async fn all_deliveries(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<Vec<Delivery>> {
+async fn all_deliveries(scope: &Scope, reads: &mut Vec<Read>) -> Told<Vec<Delivery>> {
     let listed = pages(scope, "logs:DescribeDeliveries", ALL, |token| async move {
-        let request = client.describe_deliveries().limit(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("logs:DescribeDeliveries", || request.clone().send()).await?;
+        let request = DescribeDeliveriesInput::builder().limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.deliveries, next: value.next_token, read })
     });
     listed.await.all(reads)
 }
 
-async fn destinations(scope: &Scope, client: &Client, reads: &mut Vec<Read>) -> Told<Vec<DeliveryDestination>> {
+async fn destinations(scope: &Scope, reads: &mut Vec<Read>) -> Told<Vec<DeliveryDestination>> {
     let listed = pages(scope, "logs:DescribeDeliveryDestinations", ALL, |token| async move {
-        let request = client.describe_delivery_destinations().limit(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("logs:DescribeDeliveryDestinations", || request.clone().send()).await?;
+        let request = DescribeDeliveryDestinationsInput::builder().limit(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.delivery_destinations, next: value.next_token, read })
     });
     listed.await.all(reads)

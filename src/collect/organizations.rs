@@ -6,11 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_organizations::Client;
+use aws_sdk_organizations::operation::describe_organization::DescribeOrganizationInput;
+use aws_sdk_organizations::operation::list_accounts::ListAccountsInput;
+use aws_sdk_organizations::operation::list_accounts_for_parent::ListAccountsForParentInput;
+use aws_sdk_organizations::operation::list_organizational_units_for_parent::ListOrganizationalUnitsForParentInput;
+use aws_sdk_organizations::operation::list_roots::ListRootsInput;
 use aws_sdk_organizations::types::Account as Described;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::aws::client;
 use crate::aws::session::Caller;
 use crate::inventory::organizations::{Account, Organization, OrganizationId};
 use crate::model::ids::AccountId;
@@ -147,9 +150,8 @@ pub(crate) async fn discover(
     feed: Feed,
 ) -> Result<Organization, String> {
     let scope = Scope::new(frame, &caller.own_entry(), &caller.partition.home_region());
-    let client = client::organizations(&scope.evidence);
 
-    let organization = describe(&scope, &client).await;
+    let organization = describe(&scope).await;
     if organization == Observed::Absent {
         return alone(caller, selection, organization, Ok(()), feed);
     }
@@ -166,14 +168,14 @@ pub(crate) async fn discover(
     let caller_seen = Notify::new();
     let walking = async {
         caller_seen.notified().await;
-        tree(&scope, &client).await
+        tree(&scope).await
     };
     let mut walking = pin!(walking);
     let mut walked = None;
     let listed = {
         let listing = pages(&scope, call, ALL, |token| async {
-            let request = client.list_accounts().set_next_token(token);
-            let Answer { value, read } = scope.ask("organizations:ListAccounts", || request.clone().send()).await?;
+            let request = ListAccountsInput::builder().set_next_token(token);
+            let Answer { value, read } = scope.ask(&request).await?;
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.page(value.accounts(), &caller_seen);
             Ok(Page { items: value.accounts, next: value.next_token, read })
@@ -214,7 +216,7 @@ pub(crate) async fn discover(
     let placed = if described.values().all(|account| path_ids(account).is_some()) {
         Ok(BTreeMap::new())
     } else {
-        place(&scope, &client, &tree).await
+        place(&scope, &tree).await
     };
     let mut accounts: Vec<Account> = described
         .into_iter()
@@ -249,10 +251,10 @@ pub(crate) async fn discover(
     Ok(Organization { organization, accounts, listed: whole })
 }
 
-async fn describe(scope: &Scope, client: &Client) -> Observed<OrganizationId> {
+async fn describe(scope: &Scope) -> Observed<OrganizationId> {
     let call = "organizations:DescribeOrganization";
     let absent = &["AWSOrganizationsNotInUseException"];
-    let answer = scope.ask_or_none(call, absent, || client.describe_organization().send()).await;
+    let answer = scope.ask_or_none(&DescribeOrganizationInput::builder(), absent).await;
     Observed::from_told(answer.and_then(|(output, _)| {
         let Some(output) = output else { return Ok(None) };
         let organization =
@@ -315,11 +317,11 @@ fn path_ids(account: &Described) -> Option<Vec<String>> {
 type Tree = BTreeMap<String, (String, Vec<String>)>;
 
 /// Walks the tree from the roots down.
-async fn tree(scope: &Scope, client: &Client) -> Told<Tree> {
+async fn tree(scope: &Scope) -> Told<Tree> {
     let call = "organizations:ListRoots";
     let roots = pages(scope, call, ALL, |token| async {
-        let request = client.list_roots().set_next_token(token);
-        let Answer { value, read } = scope.ask("organizations:ListRoots", || request.clone().send()).await?;
+        let request = ListRootsInput::builder().set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.roots, next: value.next_token, read })
     });
     let mut tree = Tree::new();
@@ -336,9 +338,8 @@ async fn tree(scope: &Scope, client: &Client) -> Told<Tree> {
         for path in std::mem::take(&mut level) {
             let Some(parent) = path.last() else { continue };
             let units = pages(scope, call, ALL, |token| async {
-                let request = client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token);
-                let Answer { value, read } =
-                    scope.ask("organizations:ListOrganizationalUnitsForParent", || request.clone().send()).await?;
+                let request = ListOrganizationalUnitsForParentInput::builder().parent_id(parent).set_next_token(token);
+                let Answer { value, read } = scope.ask(&request).await?;
                 Ok(Page { items: value.organizational_units, next: value.next_token, read })
             });
             for unit in units.await.all(&mut Vec::new())? {
@@ -356,14 +357,13 @@ async fn tree(scope: &Scope, client: &Client) -> Told<Tree> {
 }
 
 /// Which unit each account is in, for organizations that do not say so with the account.
-async fn place(scope: &Scope, client: &Client, tree: &Told<Tree>) -> Told<BTreeMap<AccountId, Vec<String>>> {
+async fn place(scope: &Scope, tree: &Told<Tree>) -> Told<BTreeMap<AccountId, Vec<String>>> {
     let call = "organizations:ListAccountsForParent";
     let mut placed = BTreeMap::new();
     for (parent, (_, path)) in tree.as_ref().map_err(Clone::clone)? {
         let accounts = pages(scope, call, ALL, |token| async {
-            let request = client.list_accounts_for_parent().parent_id(parent).set_next_token(token);
-            let Answer { value, read } =
-                scope.ask("organizations:ListAccountsForParent", || request.clone().send()).await?;
+            let request = ListAccountsForParentInput::builder().parent_id(parent).set_next_token(token);
+            let Answer { value, read } = scope.ask(&request).await?;
             Ok(Page { items: value.accounts, next: value.next_token, read })
         });
         for account in accounts.await.all(&mut Vec::new())? {

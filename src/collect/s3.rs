@@ -3,16 +3,24 @@
 //! Every detail call names the expected owner, so that a bucket that changed hands is an error and not a finding.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_bucket_acl::GetBucketAclInput;
+use aws_sdk_s3::operation::get_bucket_encryption::GetBucketEncryptionInput;
+use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationInput;
+use aws_sdk_s3::operation::get_bucket_location::GetBucketLocationInput;
+use aws_sdk_s3::operation::get_bucket_logging::GetBucketLoggingInput;
+use aws_sdk_s3::operation::get_bucket_ownership_controls::GetBucketOwnershipControlsInput;
+use aws_sdk_s3::operation::get_bucket_policy::GetBucketPolicyInput;
+use aws_sdk_s3::operation::get_bucket_replication::GetBucketReplicationInput;
+use aws_sdk_s3::operation::get_bucket_versioning::GetBucketVersioningInput;
+use aws_sdk_s3::operation::get_object_lock_configuration::GetObjectLockConfigurationInput;
+use aws_sdk_s3::operation::list_buckets::ListBucketsInput;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, DefaultRetention as SdkRetention, LifecycleRule as SdkLifecycleRule, MfaDeleteStatus,
     Permission, ReplicationRule as SdkReplicationRule,
 };
 
-use crate::aws::client;
+use crate::aws::request::Request;
 use crate::inventory::s3::{
     AccessLogging, Bucket, BucketName, BucketProbe, DefaultRetention, Encryption, LifecycleRule, ObjectLock,
     ReplicationRule, Versioning,
@@ -49,10 +57,9 @@ const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
 
 /// The names of all buckets of the account, whatever their region, and one listing for the account.
 pub(crate) async fn list(scope: &Scope) -> Vec<Line> {
-    let client = &client::s3(&scope.evidence);
     let listed = pages(scope, "s3:ListBuckets", ALL, |token| async move {
-        let request = client.list_buckets().max_buckets(MAX_BUCKETS).set_continuation_token(token);
-        let Answer { value, read } = scope.ask("s3:ListBuckets", || request.clone().send()).await?;
+        let request = ListBucketsInput::builder().max_buckets(MAX_BUCKETS).set_continuation_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.buckets, next: value.continuation_token, read })
     })
     .await
@@ -75,9 +82,8 @@ pub(crate) async fn list(scope: &Scope) -> Vec<Line> {
 /// The region of a bucket whose name came without one. Asked in the partition's home region, which answers for all.
 pub(crate) async fn locate(scope: &Scope, name: &str) -> Told<Region> {
     let scope = &scope.evidence_in(&scope.partition.home_region());
-    let request =
-        client::s3(&scope.evidence).get_bucket_location().bucket(name).expected_bucket_owner(scope.account.as_str());
-    let Answer { value, .. } = scope.ask("s3:GetBucketLocation", || request.clone().send()).await?;
+    let request = GetBucketLocationInput::builder().bucket(name).expected_bucket_owner(scope.account.as_str());
+    let Answer { value, .. } = scope.ask(&request).await?;
     Ok(match value.location_constraint {
         Some(BucketLocationConstraint::Eu) => Region::new("eu-west-1"),
         Some(constraint) if !constraint.as_str().is_empty() => Region::new(constraint.as_str()),
@@ -87,16 +93,14 @@ pub(crate) async fn locate(scope: &Scope, name: &str) -> Told<Region> {
 
 /// Whether buckets that no account of the sweep lists exist at all: `NoSuchBucket` says no to whoever may ask.
 pub(crate) async fn probe(scope: &Scope, buckets: &BTreeSet<String>) -> Vec<Line> {
-    let client = &client::s3(&scope.evidence);
     let lines = few_at_a_time(buckets.iter().cloned().map(|name| async move {
-        let request = client.get_bucket_location().bucket(&name);
-        let (exists, reads) =
-            match scope.ask_or_none("s3:GetBucketLocation", &["NoSuchBucket"], || request.clone().send()).await {
-                Ok((location, read)) => (Ok(location.is_some()), vec![read]),
-                // The caller of another account's bucket is refused, whatever the role allows; so is one whose role
-                // does not allow the call. Neither tells whether the bucket is there.
-                Err(unknown) => (Err(unknown), Vec::new()),
-            };
+        let request = GetBucketLocationInput::builder().bucket(&name);
+        let (exists, reads) = match scope.ask_or_none(&request, &["NoSuchBucket"]).await {
+            Ok((location, read)) => (Ok(location.is_some()), vec![read]),
+            // The caller of another account's bucket is refused, whatever the role allows; so is one whose role
+            // does not allow the call. Neither tells whether the bucket is there.
+            Err(unknown) => (Err(unknown), Vec::new()),
+        };
         let arn = bucket_arn(scope, &name);
         let fact = Fact::BucketProbe(BucketProbe { name, exists });
         Line::new(&scope.account, Some(&scope.region), arn, reads, fact)
@@ -107,8 +111,7 @@ pub(crate) async fn probe(scope: &Scope, buckets: &BTreeSet<String>) -> Vec<Line
 
 /// The configuration of buckets of this account in this region.
 pub(crate) async fn read(scope: &Scope, buckets: &BTreeSet<String>) -> Vec<Line> {
-    let client = &client::s3(&scope.evidence);
-    let lines = few_at_a_time(buckets.iter().cloned().map(|name| read_one(scope, client, name))).await;
+    let lines = few_at_a_time(buckets.iter().cloned().map(|name| read_one(scope, name))).await;
     sorted(lines)
 }
 
@@ -130,8 +133,8 @@ pub(crate) fn unread(name: &str, unknown: &Unknown) -> Bucket {
     }
 }
 
-async fn read_one(scope: &Scope, client: &Client, name: String) -> Line {
-    let mut asker = Asker { scope, client, bucket: &name, reads: Vec::new() };
+async fn read_one(scope: &Scope, name: String) -> Line {
+    let mut asker = Asker { scope, bucket: &name, reads: Vec::new() };
     let bucket = Bucket {
         region: Ok(scope.region.clone()),
         versioning: Observed::from_told(asker.versioning().await),
@@ -156,15 +159,14 @@ fn bucket_arn(scope: &Scope, name: &str) -> String {
 /// Asks about one bucket and remembers what answered. `Ok(None)` is AWS saying that there is no such configuration.
 struct Asker<'a> {
     scope: &'a Scope,
-    client: &'a Client,
     bucket: &'a str,
     reads: Vec<Read>,
 }
 
 impl Asker<'_> {
     async fn versioning(&mut self) -> Told<Option<Versioning>> {
-        let request = self.client.get_bucket_versioning().bucket(self.bucket).expected_bucket_owner(self.owner());
-        let answer = self.scope.ask("s3:GetBucketVersioning", || request.clone().send()).await?;
+        let request = GetBucketVersioningInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
+        let answer = self.scope.ask(&request).await?;
         let versioning = self.take(answer);
         Ok(versioning.status.map(|status| Versioning {
             status: status.as_str().to_owned(),
@@ -176,9 +178,9 @@ impl Asker<'_> {
     async fn object_lock(&mut self) -> Told<Option<ObjectLock>> {
         let call = "s3:GetObjectLockConfiguration";
         let request =
-            self.client.get_object_lock_configuration().bucket(self.bucket).expected_bucket_owner(self.owner());
+            GetObjectLockConfigurationInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["ObjectLockConfigurationNotFoundError"];
-        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(&request, absent).await? else { return Ok(None) };
         let lock = required(self.scope, call, "ObjectLockConfiguration", answer.object_lock_configuration)?;
         required(self.scope, call, "ObjectLockEnabled", lock.object_lock_enabled)?;
         let default = lock.rule.and_then(|rule| rule.default_retention);
@@ -188,8 +190,8 @@ impl Asker<'_> {
 
     async fn access_logging(&mut self) -> Told<Option<AccessLogging>> {
         let call = "s3:GetBucketLogging";
-        let request = self.client.get_bucket_logging().bucket(self.bucket).expected_bucket_owner(self.owner());
-        let answer = self.scope.ask(call, || request.clone().send()).await?;
+        let request = GetBucketLoggingInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
+        let answer = self.scope.ask(&request).await?;
         let logging = self.take(answer).logging_enabled;
         let logging = logging.map(|logging| {
             Ok(AccessLogging {
@@ -202,8 +204,8 @@ impl Asker<'_> {
 
     async fn policy(&mut self) -> Told<Option<String>> {
         let call = "s3:GetBucketPolicy";
-        let request = self.client.get_bucket_policy().bucket(self.bucket).expected_bucket_owner(self.owner());
-        let Some(answer) = self.maybe(call, &["NoSuchBucketPolicy"], || request.clone().send()).await? else {
+        let request = GetBucketPolicyInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
+        let Some(answer) = self.maybe(&request, &["NoSuchBucketPolicy"]).await? else {
             return Ok(None);
         };
         required_text(self.scope, call, "the policy", answer.policy).map(Some)
@@ -212,9 +214,9 @@ impl Asker<'_> {
     /// A rule without an algorithm leaves AWS's own default, like no rule.
     async fn encryption(&mut self) -> Told<Option<Encryption>> {
         let call = "s3:GetBucketEncryption";
-        let request = self.client.get_bucket_encryption().bucket(self.bucket).expected_bucket_owner(self.owner());
+        let request = GetBucketEncryptionInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["ServerSideEncryptionConfigurationNotFoundError"];
-        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(&request, absent).await? else { return Ok(None) };
         let member = "ServerSideEncryptionConfiguration";
         let config = required(self.scope, call, member, answer.server_side_encryption_configuration)?;
         if config.rules.is_empty() {
@@ -230,9 +232,9 @@ impl Asker<'_> {
     async fn lifecycle(&mut self) -> Told<Option<Vec<LifecycleRule>>> {
         let call = "s3:GetBucketLifecycleConfiguration";
         let request =
-            self.client.get_bucket_lifecycle_configuration().bucket(self.bucket).expected_bucket_owner(self.owner());
+            GetBucketLifecycleConfigurationInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["NoSuchLifecycleConfiguration"];
-        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(&request, absent).await? else { return Ok(None) };
         let rules = required(self.scope, call, "Rule", answer.rules)?;
         let rules = rules.into_iter().map(|rule| lifecycle_rule(self.scope, call, rule));
         rules.collect::<Told<_>>().map(Some)
@@ -240,9 +242,9 @@ impl Asker<'_> {
 
     async fn replication(&mut self) -> Told<Option<Vec<ReplicationRule>>> {
         let call = "s3:GetBucketReplication";
-        let request = self.client.get_bucket_replication().bucket(self.bucket).expected_bucket_owner(self.owner());
+        let request = GetBucketReplicationInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["ReplicationConfigurationNotFoundError"];
-        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(&request, absent).await? else { return Ok(None) };
         let config = required(self.scope, call, "ReplicationConfiguration", answer.replication_configuration)?;
         if config.rules.is_empty() {
             return Err(malformed(self.scope, call, "the answer holds no rule"));
@@ -254,9 +256,9 @@ impl Asker<'_> {
     async fn ownership(&mut self) -> Told<Option<String>> {
         let call = "s3:GetBucketOwnershipControls";
         let request =
-            self.client.get_bucket_ownership_controls().bucket(self.bucket).expected_bucket_owner(self.owner());
+            GetBucketOwnershipControlsInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["OwnershipControlsNotFoundError"];
-        let Some(answer) = self.maybe(call, absent, || request.clone().send()).await? else { return Ok(None) };
+        let Some(answer) = self.maybe(&request, absent).await? else { return Ok(None) };
         let controls = required(self.scope, call, "OwnershipControls", answer.ownership_controls)?;
         let rule = required(self.scope, call, "OwnershipControls.Rule", controls.rules.into_iter().next())?;
         Ok(Some(rule.object_ownership.as_str().to_owned()))
@@ -264,8 +266,8 @@ impl Asker<'_> {
 
     async fn acl_log_delivery(&mut self) -> Told<bool> {
         let call = "s3:GetBucketAcl";
-        let request = self.client.get_bucket_acl().bucket(self.bucket).expected_bucket_owner(self.owner());
-        let answer = self.scope.ask(call, || request.clone().send()).await?;
+        let request = GetBucketAclInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
+        let answer = self.scope.ask(&request).await?;
         let grants = required(self.scope, call, "AccessControlList", self.take(answer).grants)?;
         Ok(grants.iter().any(|grant| {
             grant.grantee.as_ref().is_some_and(|grantee| grantee.uri.as_deref() == Some(LOG_DELIVERY))
@@ -282,12 +284,8 @@ impl Asker<'_> {
         answer.value
     }
 
-    async fn maybe<T, E, F>(&mut self, call: &'static str, absent: &[&str], request: impl Fn() -> F) -> Told<Option<T>>
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        F: Future<Output = Result<T, SdkError<E>>>,
-    {
-        let (value, read) = self.scope.ask_or_none(call, absent, request).await?;
+    async fn maybe<R: Request>(&mut self, request: &R, absent: &[&str]) -> Told<Option<R::Output>> {
+        let (value, read) = self.scope.ask_or_none(request, absent).await?;
         push_read(&mut self.reads, &read);
         Ok(value)
     }

@@ -2,22 +2,15 @@
 //!
 //! What is asked is the collectors' business; how sessions are made is in `aws`.
 
-use std::error::Error;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-
 use crate::aws::call::{Failure, call};
 use crate::aws::classify::code;
-use crate::aws::client::Access;
 use crate::aws::ground::Ground;
-use crate::aws::session::Entry;
+use crate::aws::request::Request;
+use crate::aws::session::{Entry, Keys};
 use crate::inventory::Read;
-use crate::inventory::operations::{self, Session};
 use crate::model::ids::{AccountId, Partition, Region};
 use crate::model::observed::{Told, Unknown, Why};
 use crate::model::time::{Moment, Timestamp};
@@ -28,10 +21,6 @@ pub(crate) struct Scope {
     pub account: AccountId,
     pub partition: Partition,
     pub region: Region,
-    /// What clients of SageMaker and Bedrock are made from: `aws::client::sagemaker(&scope.workloads)`.
-    pub workloads: Access,
-    /// What all other clients are made from: `aws::client::s3(&scope.evidence)`.
-    pub evidence: Access,
     /// Start of the run; look-back counts from here.
     pub as_of: Timestamp,
     pub lookback_days: u32,
@@ -65,8 +54,6 @@ impl Scope {
             account: entry.account.clone(),
             partition: frame.partition.clone(),
             region: region.clone(),
-            workloads: entry.access(Session::Workloads, region),
-            evidence: entry.access(Session::Evidence, region),
             as_of: frame.as_of,
             lookback_days: frame.lookback_days,
             max_jobs: frame.max_jobs,
@@ -78,44 +65,27 @@ impl Scope {
     /// The same, with the evidence session in another region of the account, for what is told only there. Facts and
     /// unknowns stay those of this region.
     pub(crate) fn evidence_in(&self, region: &Region) -> Self {
-        Self {
-            evidence: self.entry.access(Session::Evidence, region),
-            ground: self.entry.ground(region),
-            ..self.clone()
-        }
+        Self { ground: self.entry.ground(region), ..self.clone() }
     }
 
-    /// Runs one call. `name` is `service:Operation` of the table of operations; `request` makes the request, once for
-    /// each attempt, as `|| builder.clone().send()` does. An error becomes an unknown with account and region.
-    pub(crate) async fn ask<T, E, F>(&self, name: &'static str, request: impl Fn() -> F) -> Told<Answer<T>>
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    {
-        let (value, read) = self.ask_or_none(name, &[], request).await?;
+    /// Runs one call, in the session its operation needs. An error becomes an unknown with account and region.
+    pub(crate) async fn ask<R: Request>(&self, request: &R) -> Told<Answer<R::Output>> {
+        let (value, read) = self.ask_or_none(request, &[]).await?;
         match value {
             Some(value) => Ok(Answer { value, read }),
-            None => panic!("internal error: {name} has no codes that mean none"),
+            None => panic!("internal error: {} has no codes that mean none", R::codec().operation.name),
         }
     }
 
     /// The same where some error codes mean "there is none": then `Ok(None)`, with the read.
-    pub(crate) async fn ask_or_none<T, E, F>(
+    pub(crate) async fn ask_or_none<R: Request>(
         &self,
-        name: &'static str,
+        request: &R,
         absent_codes: &[&str],
-        request: impl Fn() -> F,
-    ) -> Told<(Option<T>, Read)>
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    {
-        let Some(operation) = operations::find(name) else {
-            panic!("internal error: {name} is not on the list of operations");
-        };
-        let door = self.entry.door(operation.session);
-        let outcome = call(&self.ground, Some(door), operation, request).await;
-        let read = || Read { call: name.to_owned(), at: now() };
+    ) -> Told<(Option<R::Output>, Read)> {
+        let operation = R::codec().operation;
+        let outcome = call(&self.ground, Keys::Session(self.entry.door(operation.session)), request).await;
+        let read = || Read { call: format!("{}:{}", operation.service, operation.name), at: now() };
         match outcome {
             Ok(value) => Ok((Some(value), read())),
             Err(Failure::Refused(error)) if code(&error).is_some_and(|code| absent_codes.contains(&code)) => {

@@ -13,7 +13,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::CollectError;
 use super::store::inventory_file;
 use super::sweep::{Sweep, guarded, internal, together};
-use crate::aws::client;
+use aws_sdk_ec2::operation::describe_regions::DescribeRegionsInput;
+
 use crate::collect::listing::{malformed, required};
 use crate::collect::organizations::Chosen;
 use crate::collect::scope::{Answer, Scope};
@@ -204,8 +205,8 @@ fn not_entered(account: &Chosen, unknown: Unknown) -> Line {
 /// The regions enabled in an account, sorted, without those of other partitions.
 async fn enabled_regions(home: &Scope) -> (Told<Vec<Region>>, Vec<Read>) {
     let call = "ec2:DescribeRegions";
-    let request = client::ec2(&home.evidence).describe_regions().all_regions(true);
-    let Answer { value, read } = match home.ask(call, || request.clone().send()).await {
+    let request = DescribeRegionsInput::builder().all_regions(true);
+    let Answer { value, read } = match home.ask(&request).await {
         Ok(answer) => answer,
         Err(unknown) => return (Err(unknown), Vec::new()),
     };

@@ -2,8 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html>
 
-use aws_sdk_sagemaker::Client;
+use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointInput;
+use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigInput;
 use aws_sdk_sagemaker::operation::describe_endpoint_config::DescribeEndpointConfigOutput;
+use aws_sdk_sagemaker::operation::list_endpoints::ListEndpointsInput;
 use aws_sdk_sagemaker::types::{
     AsyncInferenceConfig, CaptureMode, CaptureStatus, DataCaptureConfig, DataCaptureConfigSummary, ProductionVariant,
 };
@@ -18,10 +20,10 @@ use crate::model::observed::{Observed, Told};
 
 use super::{PAGE, placement};
 
-pub(super) async fn collect(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn collect(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListEndpoints", ALL, |token| async move {
-        let request = client.list_endpoints().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListEndpoints", || request.clone().send()).await?;
+        let request = ListEndpointsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.endpoints, next: value.next_token, read })
     })
     .await
@@ -30,14 +32,14 @@ pub(super) async fn collect(scope: &Scope, client: &Client) -> Vec<Line> {
         let status = e.endpoint_status.as_ref().map(|s| s.as_str());
         Some(Found::new(e.endpoint_arn, e.endpoint_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::Endpoint, listed, |found| describe(scope, client, found)).await
+    describe_each(scope, WorkloadKind::Endpoint, listed, |found| describe(scope, found)).await
 }
 
 /// The live endpoint first; its configuration may be unknown while the live state is known.
-async fn describe(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeEndpoint";
-    let request = client.describe_endpoint().endpoint_name(found.id);
-    let Answer { value: live, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = DescribeEndpointInput::builder().endpoint_name(found.id);
+    let Answer { value: live, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(capture) = &live.data_capture_config {
@@ -51,7 +53,7 @@ async fn describe(scope: &Scope, client: &Client, found: Found) -> Told<Describe
     let mut reads = vec![read];
 
     let config = match required_text(scope, call, "EndpointConfigName", live.endpoint_config_name) {
-        Ok(name) => configuration(scope, client, name).await,
+        Ok(name) => configuration(scope, name).await,
         Err(unknown) => Err(unknown),
     };
     let (config, placement, uses) = match config {
@@ -67,9 +69,9 @@ async fn describe(scope: &Scope, client: &Client, found: Found) -> Told<Describe
     Ok(Described { uses, placement, keys: keys.sorted(), endpoint: Some(Endpoint { config, live_capture }), reads })
 }
 
-async fn configuration(scope: &Scope, client: &Client, name: String) -> Told<Answer<DescribeEndpointConfigOutput>> {
-    let request = client.describe_endpoint_config().endpoint_config_name(name);
-    scope.ask("sagemaker:DescribeEndpointConfig", || request.clone().send()).await
+async fn configuration(scope: &Scope, name: String) -> Told<Answer<DescribeEndpointConfigOutput>> {
+    let request = DescribeEndpointConfigInput::builder().endpoint_config_name(name);
+    scope.ask(&request).await
 }
 
 /// Every member is required here: one that is missing leaves the state of capture unknown, never off.

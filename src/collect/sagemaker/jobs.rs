@@ -2,7 +2,16 @@
 //!
 //! They are listed newest first as far back as the configuration says; of each kind a stated number is described.
 
-use aws_sdk_sagemaker::Client;
+use aws_sdk_sagemaker::operation::describe_auto_ml_job_v2::DescribeAutoMlJobV2Input;
+use aws_sdk_sagemaker::operation::describe_hyper_parameter_tuning_job::DescribeHyperParameterTuningJobInput;
+use aws_sdk_sagemaker::operation::describe_processing_job::DescribeProcessingJobInput;
+use aws_sdk_sagemaker::operation::describe_training_job::DescribeTrainingJobInput;
+use aws_sdk_sagemaker::operation::describe_transform_job::DescribeTransformJobInput;
+use aws_sdk_sagemaker::operation::list_auto_ml_jobs::ListAutoMlJobsInput;
+use aws_sdk_sagemaker::operation::list_hyper_parameter_tuning_jobs::ListHyperParameterTuningJobsInput;
+use aws_sdk_sagemaker::operation::list_processing_jobs::ListProcessingJobsInput;
+use aws_sdk_sagemaker::operation::list_training_jobs::ListTrainingJobsInput;
+use aws_sdk_sagemaker::operation::list_transform_jobs::ListTransformJobsInput;
 use aws_sdk_sagemaker::types::{
     AutoMlSortBy, AutoMlSortOrder, Channel, CheckpointConfig, HyperParameterTrainingJobDefinition,
     HyperParameterTuningJobSortByOptions, OutputDataConfig, ResourceConfig, SortBy, SortOrder,
@@ -17,16 +26,15 @@ use crate::model::observed::Told;
 
 use super::{PAGE, placement};
 
-pub(super) async fn training(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn training(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListTrainingJobs", scope.max_jobs, |token| async move {
-        let request = client
-            .list_training_jobs()
+        let request = ListTrainingJobsInput::builder()
             .creation_time_after(lookback(scope))
             .sort_by(SortBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
             .set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListTrainingJobs", || request.clone().send()).await?;
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.training_job_summaries, next: value.next_token, read })
     })
     .await
@@ -35,13 +43,13 @@ pub(super) async fn training(scope: &Scope, client: &Client) -> Vec<Line> {
         let status = j.training_job_status.as_ref().map(|s| s.as_str());
         Some(Found::new(j.training_job_arn, j.training_job_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::TrainingJob, listed, |found| describe_training(scope, client, found)).await
+    describe_each(scope, WorkloadKind::TrainingJob, listed, |found| describe_training(scope, found)).await
 }
 
-async fn describe_training(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_training(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeTrainingJob";
-    let request = client.describe_training_job().training_job_name(found.id);
-    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = DescribeTrainingJobInput::builder().training_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     channel_uses(&mut uses, "", job.input_data_config());
@@ -70,16 +78,15 @@ async fn describe_training(scope: &Scope, client: &Client, found: Found) -> Told
     Ok(Described::new(uses, placement, keys, read))
 }
 
-pub(super) async fn processing(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn processing(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListProcessingJobs", scope.max_jobs, |token| async move {
-        let request = client
-            .list_processing_jobs()
+        let request = ListProcessingJobsInput::builder()
             .creation_time_after(lookback(scope))
             .sort_by(SortBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
             .set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListProcessingJobs", || request.clone().send()).await?;
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.processing_job_summaries, next: value.next_token, read })
     })
     .await
@@ -88,13 +95,13 @@ pub(super) async fn processing(scope: &Scope, client: &Client) -> Vec<Line> {
         let status = j.processing_job_status.as_ref().map(|s| s.as_str());
         Some(Found::new(j.processing_job_arn, j.processing_job_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::ProcessingJob, listed, |found| describe_processing(scope, client, found)).await
+    describe_each(scope, WorkloadKind::ProcessingJob, listed, |found| describe_processing(scope, found)).await
 }
 
-async fn describe_processing(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_processing(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeProcessingJob";
-    let request = client.describe_processing_job().processing_job_name(found.id);
-    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = DescribeProcessingJobInput::builder().processing_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     for (i, input) in job.processing_inputs().iter().enumerate() {
@@ -128,16 +135,15 @@ async fn describe_processing(scope: &Scope, client: &Client, found: Found) -> To
     Ok(Described::new(uses, placement, keys, read))
 }
 
-pub(super) async fn transform(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn transform(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListTransformJobs", scope.max_jobs, |token| async move {
-        let request = client
-            .list_transform_jobs()
+        let request = ListTransformJobsInput::builder()
             .creation_time_after(lookback(scope))
             .sort_by(SortBy::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
             .set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListTransformJobs", || request.clone().send()).await?;
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.transform_job_summaries, next: value.next_token, read })
     })
     .await
@@ -146,13 +152,12 @@ pub(super) async fn transform(scope: &Scope, client: &Client) -> Vec<Line> {
         let status = j.transform_job_status.as_ref().map(|s| s.as_str());
         Some(Found::new(j.transform_job_arn, j.transform_job_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::TransformJob, listed, |found| describe_transform(scope, client, found)).await
+    describe_each(scope, WorkloadKind::TransformJob, listed, |found| describe_transform(scope, found)).await
 }
 
-async fn describe_transform(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
-    let call = "sagemaker:DescribeTransformJob";
-    let request = client.describe_transform_job().transform_job_name(found.id);
-    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
+async fn describe_transform(scope: &Scope, found: Found) -> Told<Described> {
+    let request = DescribeTransformJobInput::builder().transform_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     let input = job
@@ -175,17 +180,15 @@ async fn describe_transform(scope: &Scope, client: &Client, found: Found) -> Tol
     Ok(Described::new(uses, Ok(Placement::Nowhere), keys, read))
 }
 
-pub(super) async fn tuning(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn tuning(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListHyperParameterTuningJobs", scope.max_jobs, |token| async move {
-        let request = client
-            .list_hyper_parameter_tuning_jobs()
+        let request = ListHyperParameterTuningJobsInput::builder()
             .creation_time_after(lookback(scope))
             .sort_by(HyperParameterTuningJobSortByOptions::CreationTime)
             .sort_order(SortOrder::Descending)
             .max_results(PAGE)
             .set_next_token(token);
-        let Answer { value, read } =
-            scope.ask("sagemaker:ListHyperParameterTuningJobs", || request.clone().send()).await?;
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.hyper_parameter_tuning_job_summaries, next: value.next_token, read })
     })
     .await
@@ -195,13 +198,13 @@ pub(super) async fn tuning(scope: &Scope, client: &Client) -> Vec<Line> {
         let found = Found::new(j.hyper_parameter_tuning_job_arn, j.hyper_parameter_tuning_job_name, created)?;
         Some(found.status(status))
     });
-    describe_each(scope, WorkloadKind::TuningJob, listed, |found| describe_tuning(scope, client, found)).await
+    describe_each(scope, WorkloadKind::TuningJob, listed, |found| describe_tuning(scope, found)).await
 }
 
-async fn describe_tuning(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_tuning(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeHyperParameterTuningJob";
-    let request = client.describe_hyper_parameter_tuning_job().hyper_parameter_tuning_job_name(found.id);
-    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = DescribeHyperParameterTuningJobInput::builder().hyper_parameter_tuning_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(&request).await?;
     let one = job.training_job_definition.iter().map(|definition| ("TrainingJobDefinition.".to_owned(), definition));
     let many = job.training_job_definitions().iter().enumerate();
     let many = many.map(|(i, definition)| (format!("TrainingJobDefinitions[{i}]."), definition));
@@ -243,16 +246,15 @@ fn tuning_placement<'a>(
     Ok(if all.is_empty() { Placement::AwsVpc } else { Placement::Subnets(all) })
 }
 
-pub(super) async fn automl(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn automl(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListAutoMLJobs", scope.max_jobs, |token| async move {
-        let request = client
-            .list_auto_ml_jobs()
+        let request = ListAutoMlJobsInput::builder()
             .creation_time_after(lookback(scope))
             .sort_by(AutoMlSortBy::CreationTime)
             .sort_order(AutoMlSortOrder::Descending)
             .max_results(PAGE)
             .set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListAutoMLJobs", || request.clone().send()).await?;
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.auto_ml_job_summaries, next: value.next_token, read })
     })
     .await
@@ -261,14 +263,14 @@ pub(super) async fn automl(scope: &Scope, client: &Client) -> Vec<Line> {
         let status = j.auto_ml_job_status.as_ref().map(|s| s.as_str());
         Some(Found::new(j.auto_ml_job_arn, j.auto_ml_job_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::AutomlJob, listed, |found| describe_automl(scope, client, found)).await
+    describe_each(scope, WorkloadKind::AutomlJob, listed, |found| describe_automl(scope, found)).await
 }
 
 /// The second version of the call describes jobs of the first as well.
-async fn describe_automl(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_automl(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeAutoMLJobV2";
-    let request = client.describe_auto_ml_job_v2().auto_ml_job_name(found.id);
-    let Answer { value: job, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = DescribeAutoMlJobV2Input::builder().auto_ml_job_name(found.id);
+    let Answer { value: job, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     for (i, channel) in job.auto_ml_job_input_data_config().iter().enumerate() {

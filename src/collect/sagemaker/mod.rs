@@ -10,7 +10,6 @@ mod studio;
 
 use aws_sdk_sagemaker::types::VpcConfig;
 
-use crate::aws::client;
 use crate::inventory::workload::Placement;
 use crate::inventory::{Fact, Line};
 use crate::model::observed::Told;
@@ -60,8 +59,7 @@ const OTHER_LISTS: &[&str] = &[
 /// Every SageMaker workload of the region. One list after the other: AWS publishes no rate limits for these calls,
 /// and what bounds a sweep is the number of accounts, not the length of one.
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
-    let client = &client::sagemaker(&scope.workloads);
-    let mut lines = endpoints::collect(scope, client).await;
+    let mut lines = endpoints::collect(scope).await;
     if let Some(silent) = absent_service(scope, &lines, OTHER_LISTS) {
         lines.extend(silent);
         return sorted(lines);
@@ -69,15 +67,15 @@ pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
     if lines.iter().any(|line| matches!(line.fact, Fact::Workload(_))) {
         lines.push(cloudwatch::endpoint_invocations(scope).await);
     }
-    lines.extend(models::collect(scope, client).await);
-    lines.extend(jobs::training(scope, client).await);
-    lines.extend(jobs::processing(scope, client).await);
-    lines.extend(jobs::transform(scope, client).await);
-    lines.extend(jobs::tuning(scope, client).await);
-    lines.extend(jobs::automl(scope, client).await);
-    lines.extend(studio::notebooks(scope, client).await);
-    lines.extend(studio::domains(scope, client).await);
-    lines.extend(studio::feature_groups(scope, client).await);
+    lines.extend(models::collect(scope).await);
+    lines.extend(jobs::training(scope).await);
+    lines.extend(jobs::processing(scope).await);
+    lines.extend(jobs::transform(scope).await);
+    lines.extend(jobs::tuning(scope).await);
+    lines.extend(jobs::automl(scope).await);
+    lines.extend(studio::notebooks(scope).await);
+    lines.extend(studio::domains(scope).await);
+    lines.extend(studio::feature_groups(scope).await);
     sorted(lines)
 }
 

@@ -1,6 +1,7 @@
 //! Models: where their artefacts lie and which network they run in.
 
-use aws_sdk_sagemaker::Client;
+use aws_sdk_sagemaker::operation::describe_model::DescribeModelInput;
+use aws_sdk_sagemaker::operation::list_models::ListModelsInput;
 use aws_sdk_sagemaker::types::{ContainerDefinition, S3ModelDataSource};
 
 use crate::collect::listing::{ALL, Page, pages};
@@ -12,21 +13,21 @@ use crate::model::observed::Told;
 
 use super::{PAGE, placement};
 
-pub(super) async fn collect(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn collect(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListModels", ALL, |token| async move {
-        let request = client.list_models().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListModels", || request.clone().send()).await?;
+        let request = ListModelsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.models, next: value.next_token, read })
     })
     .await
     .named(scope, |m, read| Found::new(m.model_arn, m.model_name, created(scope, m.creation_time.as_ref(), read)));
-    describe_each(scope, WorkloadKind::Model, listed, |found| describe(scope, client, found)).await
+    describe_each(scope, WorkloadKind::Model, listed, |found| describe(scope, found)).await
 }
 
-async fn describe(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeModel";
-    let request = client.describe_model().model_name(found.id);
-    let Answer { value: model, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = DescribeModelInput::builder().model_name(found.id);
+    let Answer { value: model, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     if let Some(container) = &model.primary_container {
         container_uses(&mut uses, "PrimaryContainer", container);

@@ -1,6 +1,11 @@
 //! Where people work: notebook instances, Studio domains, and the feature groups they share.
 
-use aws_sdk_sagemaker::Client;
+use aws_sdk_sagemaker::operation::describe_domain::DescribeDomainInput;
+use aws_sdk_sagemaker::operation::describe_feature_group::DescribeFeatureGroupInput;
+use aws_sdk_sagemaker::operation::describe_notebook_instance::DescribeNotebookInstanceInput;
+use aws_sdk_sagemaker::operation::list_domains::ListDomainsInput;
+use aws_sdk_sagemaker::operation::list_feature_groups::ListFeatureGroupsInput;
+use aws_sdk_sagemaker::operation::list_notebook_instances::ListNotebookInstancesInput;
 use aws_sdk_sagemaker::types::{AppNetworkAccessType, CustomFileSystemConfig, UserSettings};
 
 use crate::collect::listing::{ALL, Page, malformed, pages, required, text};
@@ -12,10 +17,10 @@ use crate::model::observed::Told;
 
 use super::PAGE;
 
-pub(super) async fn notebooks(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn notebooks(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListNotebookInstances", ALL, |token| async move {
-        let request = client.list_notebook_instances().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListNotebookInstances", || request.clone().send()).await?;
+        let request = ListNotebookInstancesInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.notebook_instances, next: value.next_token, read })
     })
     .await
@@ -24,23 +29,22 @@ pub(super) async fn notebooks(scope: &Scope, client: &Client) -> Vec<Line> {
         let status = n.notebook_instance_status.as_ref().map(|s| s.as_str());
         Some(Found::new(n.notebook_instance_arn, n.notebook_instance_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::Notebook, listed, |found| describe_notebook(scope, client, found)).await
+    describe_each(scope, WorkloadKind::Notebook, listed, |found| describe_notebook(scope, found)).await
 }
 
-async fn describe_notebook(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
-    let request = client.describe_notebook_instance().notebook_instance_name(found.id);
-    let Answer { value: notebook, read } =
-        scope.ask("sagemaker:DescribeNotebookInstance", || request.clone().send()).await?;
+async fn describe_notebook(scope: &Scope, found: Found) -> Told<Described> {
+    let request = DescribeNotebookInstanceInput::builder().notebook_instance_name(found.id);
+    let Answer { value: notebook, read } = scope.ask(&request).await?;
     let placement = text(notebook.subnet_id).map_or(Placement::AwsVpc, |subnet| Placement::Subnets(vec![subnet]));
     let mut keys = Keys::default();
     keys.add(notebook.kms_key_id.as_ref());
     Ok(Described::new(Uses::default(), Ok(placement), keys, read))
 }
 
-pub(super) async fn domains(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn domains(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListDomains", ALL, |token| async move {
-        let request = client.list_domains().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListDomains", || request.clone().send()).await?;
+        let request = ListDomainsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.domains, next: value.next_token, read })
     })
     .await
@@ -51,14 +55,14 @@ pub(super) async fn domains(scope: &Scope, client: &Client) -> Vec<Line> {
         let name = text(d.domain_name).or_else(|| Some(id.clone()));
         Some(Found::new(d.domain_arn, name, created)?.id(id).status(status))
     });
-    describe_each(scope, WorkloadKind::Domain, listed, |found| describe_domain(scope, client, found)).await
+    describe_each(scope, WorkloadKind::Domain, listed, |found| describe_domain(scope, found)).await
 }
 
 /// Only the traffic of a `VpcOnly` domain passes customer subnets; else they carry nothing but its file system.
-async fn describe_domain(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
+async fn describe_domain(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeDomain";
-    let request = client.describe_domain().domain_id(found.id);
-    let Answer { value: domain, read } = scope.ask(call, || request.clone().send()).await?;
+    let request = DescribeDomainInput::builder().domain_id(found.id);
+    let Answer { value: domain, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(settings) = &domain.default_user_settings {
@@ -106,10 +110,10 @@ fn file_system_uses(uses: &mut Uses, path: &str, configs: &[CustomFileSystemConf
     }
 }
 
-pub(super) async fn feature_groups(scope: &Scope, client: &Client) -> Vec<Line> {
+pub(super) async fn feature_groups(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListFeatureGroups", ALL, |token| async move {
-        let request = client.list_feature_groups().max_results(PAGE).set_next_token(token);
-        let Answer { value, read } = scope.ask("sagemaker:ListFeatureGroups", || request.clone().send()).await?;
+        let request = ListFeatureGroupsInput::builder().max_results(PAGE).set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.feature_group_summaries, next: value.next_token, read })
     })
     .await
@@ -118,13 +122,13 @@ pub(super) async fn feature_groups(scope: &Scope, client: &Client) -> Vec<Line> 
         let status = g.feature_group_status.as_ref().map(|s| s.as_str());
         Some(Found::new(g.feature_group_arn, g.feature_group_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::FeatureGroup, listed, |found| describe_group(scope, client, found)).await
+    describe_each(scope, WorkloadKind::FeatureGroup, listed, |found| describe_group(scope, found)).await
 }
 
 /// A group without an offline store keeps nothing in S3.
-async fn describe_group(scope: &Scope, client: &Client, found: Found) -> Told<Described> {
-    let request = client.describe_feature_group().feature_group_name(found.id);
-    let Answer { value: group, read } = scope.ask("sagemaker:DescribeFeatureGroup", || request.clone().send()).await?;
+async fn describe_group(scope: &Scope, found: Found) -> Told<Described> {
+    let request = DescribeFeatureGroupInput::builder().feature_group_name(found.id);
+    let Answer { value: group, read } = scope.ask(&request).await?;
     let mut uses = Uses::default();
     let mut keys = Keys::default();
     if let Some(store) = group.offline_store_config.as_ref().and_then(|offline| offline.s3_storage_config.as_ref()) {

@@ -1,0 +1,229 @@
+//! One request on the wire: written and read by the SDK's codecs, signed by its signer, and sent through one pool of
+//! connections, with none of the machinery that the SDK's clients put between. That costs several times what the
+//! request itself does, and a sweep makes millions; what of it locard needs (pauses, timeouts, clocks) is in `call`.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::interceptors::context::Input;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::ser_de::{
+    DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
+};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::{DateTime, Format};
+use aws_smithy_types::endpoint::Endpoint;
+
+use crate::aws::answer;
+use crate::aws::classify;
+use crate::aws::ledger::{Event, Ledger};
+use crate::aws::request::{Codec, Request, Service};
+use crate::model::ids::Region;
+
+/// Names the tool in every request, and so in CloudTrail.
+const USER_AGENT: &str = concat!("locard/", env!("CARGO_PKG_VERSION"), " app/locard-", env!("CARGO_PKG_VERSION"));
+
+/// Where requests go when they do not go to AWS's own endpoints.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Endpoints {
+    /// Where requests go instead of AWS.
+    pub url: Option<String>,
+    pub use_fips: Option<bool>,
+    pub use_dual_stack: Option<bool>,
+}
+
+/// How requests leave the process.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    connector: SharedHttpConnector,
+    endpoints: Endpoints,
+    ledger: Arc<Ledger>,
+    /// Of services in regions; those of buckets are soon no longer needed.
+    origins: RwLock<HashMap<(&'static str, Region), Arc<Origin>>>,
+}
+
+/// Where a service is in a region, and what its signatures say.
+#[derive(Debug)]
+struct Origin {
+    url: String,
+    region: String,
+    service: String,
+}
+
+impl Wire {
+    pub(crate) fn new(connector: SharedHttpConnector, endpoints: Endpoints, ledger: Arc<Ledger>) -> Self {
+        Self { connector, endpoints, ledger, origins: RwLock::default() }
+    }
+
+    /// Makes one request and reads its answer. It is one attempt, as long as it takes.
+    pub(crate) async fn send<R: Request>(
+        &self,
+        region: &Region,
+        identity: &Identity,
+        request: &R,
+    ) -> Result<R::Output, SdkError<R::Error, HttpResponse>> {
+        let codec = R::codec();
+        let mut settings = codec.settings();
+        let prepared = request.input().map_err(BoxError::from).and_then(|input| {
+            let origin = self.origin(codec.service, region, request.bucket())?;
+            let request = written(&mut settings, input)?;
+            self.address(codec.service, &origin, identity, request)
+        });
+        let request = prepared.map_err(SdkError::construction_failure)?;
+        self.ledger.count(codec.operation, Event::Attempt);
+        let mut response = self.connector.call(request).await.map_err(SdkError::dispatch_failure)?;
+        self.note_time(&response);
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        match ByteStream::new(body).collect().await {
+            Ok(body) => *response.body_mut() = SdkBody::from(body.into_bytes()),
+            Err(error) => return Err(SdkError::response_error(error, response)),
+        }
+        read::<R>(codec, &settings, &self.ledger, response)
+    }
+
+    /// The request as it is sent.
+    fn address(
+        &self,
+        service: &Service,
+        origin: &Origin,
+        identity: &Identity,
+        mut request: HttpRequest,
+    ) -> Result<HttpRequest, BoxError> {
+        request.uri_mut().set_endpoint(&origin.url)?;
+        request.headers_mut().insert("user-agent", USER_AGENT);
+        let now = self.ledger.on_their_clock(SystemTime::now());
+        let parameters = v4::SigningParams::builder()
+            .identity(identity)
+            .region(&origin.region)
+            .name(&origin.service)
+            .time(now)
+            .settings(signing(service))
+            .build()?
+            .into();
+        // None of the listed operations streams its request.
+        let body = request.body().bytes().ok_or("the request has no body to sign")?;
+        let signable =
+            SignableRequest::new(request.method(), request.uri(), request.headers().iter(), SignableBody::Bytes(body))?;
+        let (signature, _) = sign(signable, &parameters)?.into_parts();
+        let (headers, _) = signature.into_parts();
+        for header in headers {
+            request.headers_mut().try_insert(header.name(), header.value().to_owned())?;
+        }
+        Ok(request)
+    }
+
+    fn origin(&self, service: &Service, region: &Region, bucket: Option<&str>) -> Result<Arc<Origin>, BoxError> {
+        if bucket.is_some() {
+            return Ok(Arc::new(Origin::new(service, region, &(service.endpoint)(&self.endpoints, region, bucket)?)));
+        }
+        let key = (service.name, region.clone());
+        if let Some(known) = self.origins.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let endpoint = (service.endpoint)(&self.endpoints, region, None)?;
+        let origin = Arc::new(Origin::new(service, region, &endpoint));
+        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(key, origin.clone());
+        Ok(origin)
+    }
+
+    fn note_time(&self, response: &HttpResponse) {
+        if self.ledger.clock_skew_seconds().is_none()
+            && let Some(theirs) = time_of(response)
+        {
+            self.ledger.note_skew(DateTime::from(SystemTime::now()).secs() - theirs);
+        }
+    }
+}
+
+impl Origin {
+    /// The endpoint's own word comes first: some services are in one region for all.
+    fn new(service: &Service, region: &Region, endpoint: &Endpoint) -> Self {
+        let schemes = endpoint.properties().get("authSchemes").and_then(|schemes| schemes.as_array());
+        let scheme = schemes
+            .into_iter()
+            .flatten()
+            .filter_map(|scheme| scheme.as_object())
+            .find(|scheme| scheme.get("name").and_then(|name| name.as_string()) == Some("sigv4"));
+        let said = |member: &str| scheme.and_then(|scheme| scheme.get(member)?.as_string());
+        Self {
+            url: endpoint.url().to_owned(),
+            region: said("signingRegion").unwrap_or(region.as_str()).to_owned(),
+            service: said("signingName").unwrap_or(service.signs_as).to_owned(),
+        }
+    }
+}
+
+/// The digest of the body is part of every signature, as S3 demands and others accept; some servers that verify
+/// signatures take a request without body for unsigned otherwise. S3 alone takes paths as they are
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+fn signing(service: &Service) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    if service.name == "s3" {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
+    settings
+}
+
+fn written(settings: &mut ConfigBag, input: Input) -> Result<HttpRequest, BoxError> {
+    let serializer = settings.load::<SharedRequestSerializer>().ok_or("the SDK cannot write it")?.clone();
+    serializer.serialize_input(input, settings)
+}
+
+/// The answer as the SDK reads it, held against the table of operations.
+#[expect(clippy::result_large_err, reason = "the SDK's own errors are as large")]
+fn read<R: Request>(
+    codec: &Codec,
+    settings: &ConfigBag,
+    ledger: &Ledger,
+    response: HttpResponse,
+) -> Result<R::Output, SdkError<R::Error, HttpResponse>> {
+    let Some(deserializer) = settings.load::<SharedResponseDeserializer>() else {
+        panic!("internal error: {} cannot be read", codec.operation.name)
+    };
+    match deserializer.deserialize_nonstreaming_with_config(&response, settings) {
+        Ok(output) => {
+            if let Err(incomplete) = answer::check(codec.operation, &response) {
+                return Err(SdkError::response_error(incomplete, response));
+            }
+            match output.downcast() {
+                Ok(output) => Ok(output),
+                Err(_) => panic!("internal error: {} has an answer of another shape", codec.operation.name),
+            }
+        }
+        Err(error) => {
+            if classify::throttles(response.status().as_u16(), response.body().bytes().unwrap_or(&[])) {
+                ledger.count(codec.operation, Event::Throttle);
+            }
+            let mut refusal = None;
+            let other = error.map_operation_error(|error| {
+                refusal = error.downcast::<R::Error>().ok();
+                std::fmt::Error
+            });
+            match refusal {
+                Some(refusal) => Err(SdkError::service_error(refusal, response)),
+                None => Err(SdkError::response_error(classify::chain(other.source()), response)),
+            }
+        }
+    }
+}
+
+/// When an answer was given, by the clock of whoever gave it, in seconds since 1970.
+pub(crate) fn time_of(response: &HttpResponse) -> Option<i64> {
+    let date = response.headers().get("date")?;
+    DateTime::from_str(date, Format::HttpDate).ok().map(|date| date.secs())
+}
