@@ -29,7 +29,7 @@ CORES = os.cpu_count() or 1
 
 # No latency and no limits: then nothing but CPU takes time, and locard holds back as little as it can.
 UNBOUND_SIMULATOR = ("--latency=0ms", "--limits=none")
-UNBOUND_LOCARD = ("--max-rate=100%",)
+UNBOUND_LOCARD = ("--max-rate=unlimited",)
 
 
 class Lab:

@@ -49,7 +49,8 @@ pub struct Limits {
     pub attempts: u32,
     /// Requests under way at a time in the whole process, at most.
     pub requests: usize,
-    /// Share of AWS's limits a sweep may use, above 0 and at most 1: others work in the same accounts.
+    /// Share of AWS's limits a sweep may use, above 0 and at most 1, others work in the same accounts; more where it is
+    /// not AWS that is asked.
     pub share: f64,
 }
 

@@ -23,7 +23,7 @@ const GIVEN_BACK: f64 = 0.25;
 /// The pace of one service in one account and region.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// Share of AWS's limits to use, above 0 and at most 1.
+    /// Share of AWS's limits to use, above 0; above 1 where it is not AWS that is asked.
     share: f64,
     buckets: Vec<(&'static str, Bucket)>,
     /// The share of the rate at the last throttle, and when that was.

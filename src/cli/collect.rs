@@ -66,7 +66,7 @@ pub(super) struct SweepArgs {
     #[arg(long, value_name = "I/N", value_parser = Shard::parse, help_heading = SCOPE)]
     shard: Option<Shard>,
     /// Use at most this share of AWS's limits for each account, region and operation, such as 80%: others work there
-    /// too; default as configured, else 50%
+    /// too; `unlimited` is for servers that imitate AWS; default as configured, else 50%
     #[arg(long, value_name = "SHARE", value_parser = config::share, help_heading = PACE)]
     max_rate: Option<f64>,
     /// End in time with what there is, such as 2h or 90m; the rest is unknown, and --resume goes on

@@ -103,15 +103,24 @@ pub fn role_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// So many times AWS's limits are none at all; throttles still slow the sweep down.
+const UNLIMITED: f64 = 10_000.0;
+
 /// A share written in percent, as a number above 0 and at most 1.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
 pub fn share(text: &str) -> Result<f64, String> {
+    if text == "unlimited" {
+        return Ok(UNLIMITED);
+    }
     let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     match percent.filter(|percent| *percent > 0.0 && *percent <= 100.0) {
         Some(percent) => Ok(percent / 100.0),
-        None => Err(format!("`{text}` is not a share; write it in percent, above 0 % and at most 100 %, such as 50%")),
+        None => Err(format!(
+            "`{text}` is not a share; write it in percent, above 0 % and at most 100 %, such as 50%, or \
+             `unlimited` for a server that imitates AWS"
+        )),
     }
 }
 
