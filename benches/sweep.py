@@ -77,7 +77,8 @@ def against_the_bound(lab: Lab) -> None:
     args, accounts = lab.args, lab.args.accounts
     say(f"sweeping {accounts} accounts with {args.latency} latency and published limits")
     with lab.simulate(accounts, f"--latency={args.latency}", "--limits=published") as simulator:
-        cost = lab.collect(simulator, lab.scratch / "bounded")
+        # The bound takes the limits as a whole, so locard may too.
+        cost = lab.collect(simulator, lab.scratch / "bounded", f"--max-rate={args.max_rate}")
         simulator_cpu = simulator.cpu()
         seen = simulator.counters()
         calls = seen["requests"]
@@ -310,6 +311,7 @@ def main() -> None:
     parser.add_argument("--latency", default="60ms", help="of every answer, against the bound (default 60ms)")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions where the median or best counts (default 3)")
     parser.add_argument("--connections", type=int, default=64, help="of the bare client at a time (default 64)")
+    parser.add_argument("--max-rate", default="100%", help="of locard, against the bound (default 100%%)")
     parser.add_argument("--profile", default="fast", help="cargo profile (default fast)")
     parser.add_argument("--no-build", action="store_true", help="take the binaries as they are")
     parser.add_argument("--keep", type=Path, help="folder for snapshots, reports and journals; default: none are kept")

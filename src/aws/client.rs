@@ -76,7 +76,7 @@ fn requests_at_a_time() -> usize {
         Some(number) => number.parse().unwrap_or(256),
         None => 256,
     };
-    (files / 3).clamp(64, 1024)
+    (files / 3).clamp(64, 1536)
 }
 
 /// Everything the clients of a run share.

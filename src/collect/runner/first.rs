@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use aws_sdk_ec2::operation::describe_regions::DescribeRegionsInput;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::CollectError;
-use super::store::inventory_file;
-use super::sweep::{Sweep, guarded, internal, together};
-use aws_sdk_ec2::operation::describe_regions::DescribeRegionsInput;
-
+use super::store::{inventory_file, reached_file};
+use super::sweep::{ACCOUNTS, Sweep, guarded, internal, together};
+use crate::aws::session::Entry;
 use crate::collect::listing::{malformed, required};
 use crate::collect::organizations::Chosen;
 use crate::collect::scope::{Answer, Scope};
@@ -24,6 +24,7 @@ use crate::inventory::organizations::AccountEntry;
 use crate::inventory::{Fact, Line, Read, not_collected};
 use crate::model::ids::{AccountId, Partition, Region};
 use crate::model::observed::{Told, Unknown, Why};
+use crate::relate::done::Done;
 use crate::relate::reach::References;
 
 /// What the first pass leaves in memory: names, and who could be entered.
@@ -37,6 +38,9 @@ pub(super) struct Census {
     pub trails_read: BTreeSet<AccountId>,
     /// Buckets that were listed without their region. AWS sends it; not every server does.
     pub unlocated: BTreeSet<(AccountId, String)>,
+    /// What of the second pass was read along with the first, and the accounts that have a file of it.
+    pub read_already: Done,
+    pub written: BTreeSet<AccountId>,
 }
 
 /// What one account's first pass adds to it.
@@ -45,7 +49,9 @@ struct Counted {
     entered: bool,
     read: Vec<Region>,
     trails_read: bool,
-    unlocated: Vec<String>,
+    unlocated: BTreeSet<String>,
+    /// What was reached in the account itself, where it was read.
+    reached: Option<Done>,
 }
 
 impl Sweep {
@@ -64,10 +70,14 @@ impl Sweep {
                 Ok(counted.map(|counted| (account.id, counted)))
             }
         });
-        self.each(units, |(account, counted)| {
+        self.each(ACCOUNTS, units, |(account, counted)| {
             census.references.merge(counted.references);
             census.read.extend(counted.read);
             census.unlocated.extend(counted.unlocated.into_iter().map(|name| (account.clone(), name)));
+            if let Some(reached) = counted.reached {
+                census.read_already.extend(reached);
+                census.written.insert(account.clone());
+            }
             if counted.trails_read {
                 census.trails_read.insert(account.clone());
             }
@@ -88,15 +98,22 @@ impl Sweep {
         if self.store.completes {
             return Ok(None);
         }
-        let lines = AssertUnwindSafe(self.inventory(account)).catch_unwind().await.unwrap_or_else(|panic| {
+        let entry = self.entry(&account.id);
+        let lines = AssertUnwindSafe(self.inventory(&entry, account)).catch_unwind().await.unwrap_or_else(|panic| {
             let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
             vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
         });
         if self.is_cut_short(&lines) && (lines.len() == 1 || self.store.has(&file)) {
             return Ok(None);
         }
-        let counted = self.count(account, &lines);
+        let mut counted = self.count(account, &lines);
         self.store.write(file, lines).await?;
+        // What an interrupted run has read is seen to when all are known.
+        if account.selected && counted.entered && !self.store.has(&reached_file(&account.id)) {
+            let (found, reached) = self.own_reach(&entry, counted.references.clone(), &counted.unlocated).await?;
+            counted.references.merge(found);
+            counted.reached = self.store.has(&reached_file(&account.id)).then_some(reached);
+        }
         Ok(Some(counted))
     }
 
@@ -116,6 +133,7 @@ impl Sweep {
             read: read.into_iter().flatten().collect(),
             trails_read: entered && self.reads_trails(account),
             unlocated: unlocated.collect(),
+            reached: None,
         }
     }
 
@@ -124,13 +142,12 @@ impl Sweep {
         account.selected || self.management.as_ref() == Some(&account.id)
     }
 
-    async fn inventory(&self, account: &Chosen) -> Vec<Line> {
-        let entry = self.entry(&account.id);
+    async fn inventory(&self, entry: &Entry, account: &Chosen) -> Vec<Line> {
         let session = match entry.ready(Session::Evidence).await {
             Ok(session) => session,
             Err(unknown) => return vec![not_entered(account, unknown)],
         };
-        let home = Scope::new(&self.frame, &entry, &self.home);
+        let home = Scope::new(&self.frame, entry, &self.home);
         let regions = async {
             if self.reads_trails(account) {
                 enabled_regions(&home).await
@@ -151,7 +168,7 @@ impl Sweep {
         let trails = if self.reads_trails(account) { told } else { Vec::new() };
 
         let regions: BTreeSet<&Region> = read.iter().chain(&trails).collect();
-        let scopes: Vec<Scope> = regions.iter().map(|region| Scope::new(&self.frame, &entry, region)).collect();
+        let scopes: Vec<Scope> = regions.iter().map(|region| Scope::new(&self.frame, entry, region)).collect();
         let mut units: Vec<BoxFuture<'_, Vec<Line>>> = vec![guarded(&home, "s3", s3::list(&home))];
         for scope in &scopes {
             if trails.contains(&scope.region) {

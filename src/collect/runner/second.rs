@@ -1,6 +1,7 @@
 //! The second pass: what the inventory reaches, read by its owner, and what that reaches in turn.
 //!
-//! Which names those are is decided in `relate::reach`.
+//! Which names those are is decided in `relate::reach`. Most of it is in the account that refers to it, and read while
+//! that is entered; what refers to other accounts waits until all are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use futures_util::{StreamExt, stream};
 use super::CollectError;
 use super::first::Census;
 use super::store::reached_file;
-use super::sweep::{Sweep, guarded, together};
+use super::sweep::{PARTS, Sweep, guarded, together};
+use crate::aws::session::Entry;
 use crate::collect::scope::Scope;
 use crate::collect::{cloudtrail, ec2, kms, listing, logs, s3};
 use crate::inventory::{Fact, Line};
@@ -42,10 +44,10 @@ struct Unit {
 impl Sweep {
     /// What the inventory reaches, read by its owner, and what that reaches in turn.
     pub(super) async fn second_pass(self: &Arc<Self>, mut census: Census) -> Result<(), CollectError> {
-        let mut read = Done::default();
-        let mut written: BTreeSet<AccountId> = BTreeSet::new();
+        let mut read = std::mem::take(&mut census.read_already);
+        let mut written = std::mem::take(&mut census.written);
         // What an interrupted run has read already says as much as what this one reads.
-        let mut kept = stream::iter(census.entered.iter().cloned().collect::<Vec<_>>())
+        let mut kept = stream::iter(census.entered.difference(&written).cloned().collect::<Vec<_>>())
             .map(|account| async { (self.store.kept(&reached_file(&account)).await, account) })
             .buffered(READ_BACK);
         while let Some((lines, account)) = kept.next().await {
@@ -92,7 +94,7 @@ impl Sweep {
                 async move { sweep.reached(unit).await }
             });
             let units: Vec<_> = units.collect();
-            self.each(stream::iter(units), |(account, references, told)| {
+            self.each(PARTS, stream::iter(units), |(account, references, told)| {
                 census.references.merge(references);
                 // Buckets were read where they turned out to be, which is not where they were asked for.
                 read.extend(told);
@@ -106,7 +108,7 @@ impl Sweep {
     /// None when the run ended before what is on disk could be bettered.
     async fn reached(&self, unit: Unit) -> Result<Option<(AccountId, References, Done)>, CollectError> {
         let file = reached_file(&unit.account);
-        let lines = self.read_reached(&unit).await;
+        let lines = self.read_reached(&self.entry(&unit.account), &unit).await;
         if self.is_cut_short(&lines) && self.store.has(&file) {
             return Ok(None);
         }
@@ -118,16 +120,62 @@ impl Sweep {
         Ok(Some((unit.account, references, told)))
     }
 
-    async fn read_reached(&self, unit: &Unit) -> Vec<Line> {
-        let entry = self.entry(&unit.account);
-        let home = Scope::new(&self.frame, &entry, &self.home);
+    /// What an account's inventory reaches in that account itself, round after round, into its file.
+    pub(super) async fn own_reach(
+        &self,
+        entry: &Entry,
+        inventory: References,
+        unlocated: &BTreeSet<String>,
+    ) -> Result<(References, Done), CollectError> {
+        let (mut known, mut found, mut read) = (inventory, References::default(), Done::default());
+        let mut lines = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut own = Vec::new();
+            for mut reading in readings(&known, &self.home) {
+                // Whose a bucket is that the account does not list, others may tell.
+                reading.probes.clear();
+                if reading.account != entry.account || self.options.skip_regions.contains(&reading.region) {
+                    continue;
+                }
+                own.extend(read.left(reading));
+            }
+            if own.is_empty() || self.stop().is_set() {
+                break;
+            }
+            own.iter().for_each(|reading| read.mark(reading));
+            let unit = Unit {
+                account: entry.account.clone(),
+                unlocated: own
+                    .iter()
+                    .flat_map(|r| &r.buckets)
+                    .filter(|name| unlocated.contains(*name))
+                    .cloned()
+                    .collect(),
+                readings: own,
+                trails: false,
+                before: false,
+            };
+            let more = self.read_reached(entry, &unit).await;
+            read.mark_lines(&entry.account, &more);
+            known.merge(References::of(&more));
+            found.merge(References::of(&more));
+            lines = merged(lines, more);
+        }
+        if !lines.is_empty() {
+            self.store.write(reached_file(&entry.account), lines).await?;
+        }
+        Ok((found, read))
+    }
+
+    async fn read_reached(&self, entry: &Entry, unit: &Unit) -> Vec<Line> {
+        let home = Scope::new(&self.frame, entry, &self.home);
         let (readings, mut lines) = locate(&home, unit).await;
         let mut regions: BTreeSet<&Region> = readings.keys().collect();
         if unit.trails {
             regions.insert(&self.home);
         }
         regions.retain(|region| !self.options.skip_regions.contains(region));
-        let scopes: Vec<Scope> = regions.iter().map(|region| Scope::new(&self.frame, &entry, region)).collect();
+        let scopes: Vec<Scope> = regions.iter().map(|region| Scope::new(&self.frame, entry, region)).collect();
         let mut units = Vec::new();
         for scope in &scopes {
             if let Some(reading) = readings.get(&scope.region) {

@@ -27,8 +27,20 @@ use crate::inventory::operations::OPERATIONS;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Why;
 
-/// An account takes some round trips before it asks much; others are not started faster than this meanwhile.
-const START_EVERY: Duration = Duration::from_millis(4);
+/// How units of a pass follow each other.
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    /// Units under way at a time are at most so many times those of [`Options::accounts_in_flight`].
+    pub wide: usize,
+    /// A unit takes some round trips before it asks much; others are not started faster than this meanwhile.
+    pub start_every: Duration,
+}
+
+/// Whole accounts.
+pub(super) const ACCOUNTS: Order = Order { wide: 1, start_every: Duration::from_millis(4) };
+/// Parts of accounts, that ask a few dozen things and hold little.
+pub(super) const PARTS: Order = Order { wide: 4, start_every: Duration::from_millis(1) };
+
 /// How often it is looked whether another account may start.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -62,6 +74,7 @@ impl Sweep {
     /// run is to end, no unit is started any more, and those that do not end soon are given up.
     pub(super) async fn each<T, U>(
         &self,
+        order: Order,
         units: impl Stream<Item = U>,
         mut take: impl FnMut(T),
     ) -> Result<(), CollectError>
@@ -79,7 +92,7 @@ impl Sweep {
             if !more && running.is_empty() {
                 return Ok(());
             }
-            let room = more && self.has_room(running.len());
+            let room = more && self.has_room(order, running.len());
             tokio::select! {
                 biased;
                 Some(done) = running.join_next() => match done {
@@ -98,7 +111,7 @@ impl Sweep {
                 unit = async { sleep_until(next_start).await; units.next().await }, if room => match unit {
                     Some(unit) => {
                         running.spawn(unit);
-                        next_start = Instant::now() + START_EVERY;
+                        next_start = Instant::now() + order.start_every;
                     }
                     None => more = false,
                 },
@@ -109,8 +122,9 @@ impl Sweep {
 
     /// Whether one more account may be read: as long as requests could be under way that nobody asks for, up to a number
     /// that memory bears. Accounts that wait for AWS, and not for us, leave room for others.
-    fn has_room(&self, running: usize) -> bool {
-        running < self.options.accounts_in_flight.max(1) && (running == 0 || self.caller.common.turns.idle())
+    fn has_room(&self, order: Order, running: usize) -> bool {
+        running < self.options.accounts_in_flight.max(1) * order.wide
+            && (running == 0 || self.caller.common.turns.idle())
     }
 
     /// Whether a unit was cut short by the end of the run: something in it is unknown that might be known.
