@@ -24,6 +24,8 @@ pub(crate) struct Ground {
     pub account: AccountId,
     pub region: Region,
     pub common: Arc<Common>,
+    /// So many calls in a row may get nothing from a service that did answer before.
+    doubts: u32,
     /// The probe is over, and others may ask for themselves.
     open: AtomicBool,
     /// Some service answered here.
@@ -54,8 +56,8 @@ struct State {
 pub(crate) enum Standing {
     Untried,
     Answers,
-    /// It did answer, and the last call got nothing.
-    Doubtful,
+    /// It did answer, and so many calls since got nothing.
+    Doubtful(u32),
     /// There is no point in asking.
     Silent(Unknown),
 }
@@ -66,12 +68,18 @@ impl Ground {
             account: account.clone(),
             region: region.clone(),
             common: common.clone(),
+            doubts: 1,
             open: AtomicBool::new(false),
             known: AtomicBool::new(false),
             closed: OnceLock::new(),
             probing: tokio::sync::Mutex::default(),
             lanes: Mutex::default(),
         }
+    }
+
+    /// The same for the door to all accounts: that some of them get nothing there says little of others.
+    pub(crate) fn for_all(common: &Arc<Common>, account: &AccountId, region: &Region) -> Self {
+        Self { doubts: 16, ..Self::new(common, account, region) }
     }
 
     /// Whether calls need not wait for a probe; an error if there is nothing to be had here.
@@ -115,7 +123,7 @@ impl Ground {
         match lane.standing() {
             Standing::Answers => return Ok(()),
             Standing::Silent(unknown) => return Err(instead(&unknown, operation)),
-            Standing::Untried | Standing::Doubtful => {}
+            Standing::Untried | Standing::Doubtful(_) => {}
         }
         let refusal = self.common.breaker(lane.service, &self.region, |breaker| breaker.refusal(Instant::now()));
         let Some((why, said)) = refusal.flatten() else { return Ok(()) };
@@ -140,7 +148,8 @@ impl Ground {
     pub(crate) fn unanswered(&self, lane: &Lane, unknown: &Unknown, began: Instant) {
         let now = Instant::now();
         let standing = match lane.standing() {
-            Standing::Answers => Standing::Doubtful,
+            Standing::Answers => Standing::Doubtful(1),
+            Standing::Doubtful(calls) if calls < self.doubts => Standing::Doubtful(calls + 1),
             _ => Standing::Silent(unknown.clone()),
         };
         lane.stand(standing);
@@ -163,7 +172,7 @@ impl Lane {
 
     /// Whether it ever answered.
     pub(crate) fn is_proven(&self) -> bool {
-        matches!(self.state().standing, Standing::Answers | Standing::Doubtful)
+        matches!(self.state().standing, Standing::Answers | Standing::Doubtful(_))
     }
 
     fn stand(&self, standing: Standing) {

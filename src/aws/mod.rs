@@ -10,6 +10,8 @@ pub(crate) mod client;
 pub(crate) mod ground;
 mod imitation;
 pub mod ledger;
+#[cfg(test)]
+mod likeness;
 mod pace;
 pub(crate) mod request;
 pub(crate) mod session;

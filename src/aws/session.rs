@@ -134,7 +134,7 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
         arn: arn.to_owned(),
         partition: partition.ok_or_else(|| format!("sts:GetCallerIdentity answered `{arn}`, which is no ARN"))?,
         provider,
-        sts: Arc::new(Ground::new(&common, &account, &sts_region)),
+        sts: Arc::new(Ground::for_all(&common, &account, &sts_region)),
         common,
         account,
     })
@@ -199,7 +199,7 @@ impl Caller {
             arn: format!("arn:aws:iam::{account}:user/made-up"),
             partition: Partition::new("aws"),
             provider: Arc::new(Kept { inner, last: tokio::sync::Mutex::default() }),
-            sts: Arc::new(Ground::new(&common, &account, &Region::new("us-east-1"))),
+            sts: Arc::new(Ground::for_all(&common, &account, &Region::new("us-east-1"))),
             common,
             account,
         }

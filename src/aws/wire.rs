@@ -151,12 +151,7 @@ impl Wire {
 impl Origin {
     /// The endpoint's own word comes first: some services are in one region for all.
     fn new(service: &Service, region: &Region, endpoint: &Endpoint) -> Self {
-        let schemes = endpoint.properties().get("authSchemes").and_then(|schemes| schemes.as_array());
-        let scheme = schemes
-            .into_iter()
-            .flatten()
-            .filter_map(|scheme| scheme.as_object())
-            .find(|scheme| scheme.get("name").and_then(|name| name.as_string()) == Some("sigv4"));
+        let scheme = endpoint.auth_schemes().iter().find(|scheme| scheme.name() == "sigv4");
         let said = |member: &str| scheme.and_then(|scheme| scheme.get(member)?.as_string());
         Self {
             url: endpoint.url().to_owned(),

@@ -1,5 +1,5 @@
-//! Every operation locard may call: the allow-list that the interceptor enforces, the role is generated from and
-//! missing permissions are named by.
+//! Every operation locard may call: the allow-list that requests are made by, the role is generated from and missing
+//! permissions are named by.
 //!
 //! All of them read. An operation that is not here cannot leave the process.
 

@@ -29,8 +29,9 @@ const DISCOVERIES: &[Discovery] = &[
     Discovery {
         call: "sagemaker:ListEndpoints",
         workload: WorkloadKind::Endpoint,
-        kinds: &["endpoint", "ai_bucket"],
-        subjects: &[Endpoint],
+        // Its configuration may place it in a VPC; whether models run in one of AWS its endpoints tell.
+        kinds: &["endpoint", "ai_bucket", "ai_vpc"],
+        subjects: &[Endpoint, Network],
     },
     Discovery {
         call: "sagemaker:ListModels",
