@@ -112,10 +112,10 @@ macro_rules! parameters {
 }
 
 macro_rules! requests {
-    ($($name:literal as $signs_as:literal, $sdk:ident, $endpoint:ident $(, $protocol:expr)? => {
+    ($($name:literal as $signs_as:literal, $sdk:ident, $service:ident $(, $protocol:expr)? => {
         $($module:ident $operation:ident $(= $shape:ident)? $(about $bucket:ident)?,)*
     })*) => { $(
-        fn $endpoint(endpoints: &Endpoints, region: &Region, bucket: Option<&str>) -> Result<Endpoint, BoxError> {
+        fn $service(endpoints: &Endpoints, region: &Region, bucket: Option<&str>) -> Result<Endpoint, BoxError> {
             use $sdk::config::endpoint::{DefaultResolver, ResolveEndpoint};
             static RULES: LazyLock<DefaultResolver> = LazyLock::new(DefaultResolver::new);
             let parameters = parameters!($sdk, endpoints, region);
@@ -123,14 +123,14 @@ macro_rules! requests {
         }
 
         pastey::paste! {
-            static [<$endpoint:upper>]: Service = Service {
+            static [<$service:upper>]: Service = Service {
                 name: $name,
                 signs_as: $signs_as,
-                endpoint: $endpoint,
+                endpoint: $service,
                 protocol: LazyLock::new(|| [$($protocol)?].into_iter().next()),
             };
         }
-        $(requests!(@shapes $sdk, $endpoint, $module $operation $($shape)?, $($bucket)?);)*
+        $(requests!(@shapes $sdk, $service, $module $operation $($shape)?, $($bucket)?);)*
     )*
 
         /// What can be asked.

@@ -111,7 +111,7 @@ async fn data_sources(scope: &Scope, bases: Vec<Found>, whole: Told<()>) -> Vec<
     let of_bases = few_at_a_time(bases.into_iter().map(|base| data_sources_of(scope, base))).await;
     let mut lines = Vec::new();
     let mut reads = Vec::new();
-    let mut count = whole.map(|()| 0);
+    let mut count = Ok(0);
     for line in of_bases.into_iter().flatten() {
         match line.fact {
             Fact::Listing(Listing { count: one, .. }) => {
@@ -121,6 +121,8 @@ async fn data_sources(scope: &Scope, bases: Vec<Found>, whole: Told<()>) -> Vec<
             _ => lines.push(line),
         }
     }
+    // That the knowledge bases are not all known their own listing says too.
+    let count = count.and_then(|count| whole.map(|()| count));
     lines.push(listing(scope, "bedrock-agent:ListDataSources", count, 0, reads));
     lines
 }

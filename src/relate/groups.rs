@@ -2,7 +2,6 @@
 
 use crate::finding::Source;
 use crate::inventory::logs::LogGroup;
-use crate::inventory::not_collected;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
@@ -14,7 +13,7 @@ use super::{buckets, location};
 fn seen<'a>(index: &Index<'a>, account: &AccountId, region: &Region, name: &str) -> Told<Seen<'a, LogGroup>> {
     index
         .log_group(account, region, name)
-        .ok_or_else(|| not_collected("logs:DescribeLogGroups").in_account(account).in_region(region))
+        .ok_or_else(|| index.unread(account, "logs:DescribeLogGroups").in_region(region))
 }
 
 /// Whether a group exists.

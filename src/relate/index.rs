@@ -251,16 +251,19 @@ impl<'a> Index<'a> {
 
     /// The details of a bucket, or why there are none.
     pub(crate) fn bucket(&self, name: &str) -> Told<Seen<'a, Bucket>> {
-        let unread = || not_collected("s3:GetBucketVersioning");
+        let call = "s3:GetBucketVersioning";
         self.described(name).ok_or_else(|| match self.owner(name) {
             Owner::Unknown(unknown) => unknown,
-            Owner::In(account, _) => {
-                let own = || self.entry.as_ref().and_then(|entry| entry.session.as_ref()).err().cloned();
-                let refused = if account == *self.account { own() } else { self.shared.not_entered(&account) };
-                refused.unwrap_or_else(|| unread().in_account(&account))
-            }
-            Owner::Nobody | Owner::Aws => unread(),
+            Owner::In(account, _) => self.unread(&account, call),
+            Owner::Nobody | Owner::Aws => not_collected(call),
         })
+    }
+
+    /// Why something of an account is not in the snapshot: it could not be entered, or nobody asked.
+    pub(crate) fn unread(&self, account: &AccountId, call: &'static str) -> Unknown {
+        let own = || self.entry.as_ref().and_then(|entry| entry.session.as_ref()).err().cloned();
+        let refused = if account == self.account { own() } else { self.shared.not_entered(account) };
+        refused.unwrap_or_else(|| not_collected(call).in_account(account))
     }
 
     /// The details of a bucket, if there are any.
@@ -340,7 +343,7 @@ impl<'a> Index<'a> {
         match self.own.keys.get(arn.as_str()).copied().or_else(|| self.shared.key(&arn)) {
             Some(Ok(state)) => Observed::Known(state.state == "Enabled"),
             Some(Err(unknown)) => Observed::Unknown(unknown.clone()),
-            None => Observed::Unknown(not_collected("kms:DescribeKey").in_account(owner).in_region(region)),
+            None => Observed::Unknown(self.unread(owner, "kms:DescribeKey").in_region(region)),
         }
     }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::finding::{Evidence, Source};
 use crate::inventory::ec2::FlowLog;
-use crate::inventory::not_collected;
 use crate::model::ids::{AccountId, Region, ResourceId};
 use crate::model::observed::{Told, Unknown, Why};
 
@@ -161,7 +160,7 @@ pub(super) fn logs_of<'a>(
 
 /// Whether the flow logs of a place are all known.
 pub(super) fn listed(index: &Index<'_>, account: &AccountId, region: &Region) -> Told<()> {
-    let unasked = || Err(not_collected(CALL).in_account(account).in_region(region));
+    let unasked = || Err(index.unread(account, CALL).in_region(region));
     index.flow_logs_listed(account, region).cloned().unwrap_or_else(unasked)
 }
 

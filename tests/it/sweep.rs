@@ -42,7 +42,15 @@ impl Organization {
         let mut command = program;
         command
             .args(args)
-            .args(["--endpoint-url", &self.running.url(), "--format", "json", "--no-progress", "--max-rate", "100%"])
+            .args([
+                "--endpoint-url",
+                &self.running.url(),
+                "--format",
+                "json",
+                "--no-progress",
+                "--max-rate",
+                "unlimited",
+            ])
             .env("AWS_ACCESS_KEY_ID", credentials.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key)
             .env("AWS_CONFIG_FILE", self.folder.join("no-config"))

@@ -52,7 +52,8 @@ impl Lab {
     /// `locard audit` into a folder of this name with `patient.yaml` or `impatient.yaml`, not started yet.
     pub(crate) fn command(&self, name: &str, config: &str, args: &[&str]) -> Command {
         let (url, config, out) = (self.running.url(), self.folder.join(config), self.folder.join(name));
-        let mut all = vec!["audit", "--endpoint-url", &url, "--format", "json", "--no-progress", "--max-rate", "100%"];
+        let mut all =
+            vec!["audit", "--endpoint-url", &url, "--format", "json", "--no-progress", "--max-rate", "unlimited"];
         all.extend(["--config", config.to_str().unwrap(), "--out", out.to_str().unwrap()]);
         all.extend(args);
         let credentials = self.running.credentials();

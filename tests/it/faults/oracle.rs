@@ -27,8 +27,8 @@ fn reasons(kind: Kind) -> &'static [Why] {
         Kind::EmptyObject | Kind::RepeatToken | Kind::EndlessToken => &[Why::Malformed],
         Kind::Slow | Kind::Hang => &[Why::TimedOut],
         Kind::EmptyPageWithToken => &[],
-        // Whoever believes the wrong time signs with it.
-        Kind::Skew => &[Why::Failed],
+        // As long as AWS takes the host's time, nothing else is believed.
+        Kind::Skew => &[],
         Kind::ExpiredSession => &[Why::Failed],
         // Sessions are revoked by a policy that denies everything to those issued before.
         Kind::RevokedSession | Kind::Denied => &[Why::Denied],
@@ -274,7 +274,6 @@ impl<'a> Oracle<'a> {
             };
             match self.explained(&unknown) {
                 true => {}
-                false if self.is_skewed(&unknown) => {}
                 false if failure.why == Why::TimedOut => busy += 1,
                 false => complaints.push(format!("coverage names {unknown:?}, which did not happen")),
             }
@@ -302,7 +301,10 @@ impl<'a> Oracle<'a> {
     /// The last attempts at requests that a fault kept from ever being answered.
     fn last_words(&self) -> Vec<&'a Entry> {
         let mut last: BTreeMap<_, &Entry> = BTreeMap::new();
-        for entry in self.journal {
+        // In the order of asking: a slow answer to the first attempt ends after a quick one to the second.
+        let mut journal: Vec<&Entry> = self.journal.iter().collect();
+        journal.sort_by_key(|entry| entry.arrived);
+        for entry in journal {
             let enters = entry.enters.as_deref();
             last.insert(
                 (&entry.account, enters, &entry.region, &entry.service, &entry.operation, &entry.resource, &entry.page),
@@ -316,24 +318,11 @@ impl<'a> Oracle<'a> {
         if self.known_unknowns.contains(&quiet(unknown)) || self.explained(unknown) {
             return true;
         }
-        if self.is_skewed(unknown) {
-            return true;
-        }
         if unknown.why == Why::TimedOut {
             self.busy += 1;
             return true;
         }
         false
-    }
-
-    /// One wrong Date of a service has the SDK sign its next requests as of then, and those are refused.
-    fn is_skewed(&self, unknown: &Unknown) -> bool {
-        unknown.why == Why::Failed
-            && unknown
-                .message
-                .as_deref()
-                .is_some_and(|said| said.contains("Signature") || said.contains("TimeTooSkewed"))
-            && self.journal.iter().any(|entry| entry.fault == Some(Kind::Skew))
     }
 
     /// Whether something happened to the very call, or to the one the reason refers to, that the reason is true of.

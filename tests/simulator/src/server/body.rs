@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// Pieces a body trickles in.
+/// Pieces a body trickles in, at most.
 const PIECES: usize = 20;
 
 /// A reset takes what was not read yet with it, so the reader is given time for the half.
@@ -51,7 +51,8 @@ impl Body {
 
     pub(super) fn trickle(rest: Bytes, over: Duration) -> Self {
         let piece = rest.len().div_ceil(PIECES).max(1);
-        let pause = over / u32::try_from(PIECES).unwrap_or(1);
+        // A short body has fewer pieces, and takes as long.
+        let pause = over / u32::try_from(rest.len().div_ceil(piece).max(1)).unwrap_or(1);
         Self::Trickle { rest, piece, pause, next: Box::pin(tokio::time::sleep(pause)) }
     }
 }
