@@ -14,7 +14,7 @@ use crate::inventory::organizations::AccountEntry;
 use crate::inventory::s3::Bucket;
 use crate::inventory::workload::WorkloadKind;
 use crate::inventory::{AccountFacts, not_collected};
-use crate::model::ids::{AccountId, Region, ResourceId};
+use crate::model::ids::{AccountId, Arn, Region, ResourceId};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
 use super::outward::{Lodged, Uses};
@@ -343,7 +343,12 @@ impl<'a> Index<'a> {
         match self.own.keys.get(arn.as_str()).copied().or_else(|| self.shared.key(&arn)) {
             Some(Ok(state)) => Observed::Known(state.state == "Enabled"),
             Some(Err(unknown)) => Observed::Unknown(unknown.clone()),
-            None => Observed::Unknown(self.unread(owner, "kms:DescribeKey").in_region(region)),
+            None => {
+                // Evidence may be encrypted with the key of another account.
+                let place = Arn::parse(&arn).map(|arn| (AccountId::from(arn.account), Region::from(arn.region)));
+                let (account, region) = place.unwrap_or_else(|| (owner.clone(), region.clone()));
+                Observed::Unknown(self.unread(&account, "kms:DescribeKey").in_region(&region))
+            }
         }
     }
 
