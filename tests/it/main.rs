@@ -24,6 +24,8 @@ mod report;
 mod samples;
 mod score;
 #[cfg(feature = "aws")]
+mod sdk;
+#[cfg(feature = "aws")]
 mod shards;
 mod size;
 mod snapshot;
