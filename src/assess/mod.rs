@@ -77,7 +77,8 @@ pub fn stream<O: Output + Send>(
     let config = input.config;
     let scoring = Scoring::new(&checks, input.scenarios, &config.requirements, &config.exclude_accounts, input.as_of);
     let partition = partition(input.manifest);
-    let shared = Shared::build(input.organization, partition.clone(), input.manifest.as_of, accounts, &load)?;
+    let mut shared = Shared::build(input.organization, partition.clone(), input.manifest.as_of, accounts, &load)?;
+    shared.ended = !input.manifest.complete;
     let mut judging = Judging {
         input,
         partition,

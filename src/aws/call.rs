@@ -161,18 +161,18 @@ impl<'a> Asking<'a> {
         })
     }
 
-    /// Waits until the next attempt may be made: for a session, for the pace of the service, for a turn of the process.
+    /// Waits until the next attempt may be made: for the pace of the service, for a session, for a turn of the process.
     /// The identity to make it with.
     async fn turn(&mut self) -> Told<Identity> {
         let common = &self.ground.common;
         if common.stop.is_set() {
             return Err(self.ended());
         }
-        let identity = self.keys.identity().await.map_err(|unknown| unknown.in_region(&self.ground.region))?;
         let wait = self.lane.with_pace(|pace| pace.turn(self.operation, Instant::now()));
         if !wait.is_zero() && common.stop.or(tokio::time::sleep(wait)).await.is_none() {
             return Err(self.ended());
         }
+        let identity = self.keys.identity().await.map_err(|unknown| unknown.in_region(&self.ground.region))?;
         let Some(turn) = common.turns.take().await else { return Err(self.ended()) };
         self.turn = Some(turn);
         self.asked = Instant::now();
@@ -251,6 +251,10 @@ impl<'a> Asking<'a> {
                 Some(unknown)
             }
             Verdict::Unrecognized => {
+                // It is the caller who is not known any more; what follows from that the session decides.
+                if matches!(self.keys, Keys::Caller(_)) {
+                    return None;
+                }
                 // A region that knew the account before does not stop to: the session is what it refuses.
                 if self.ground.is_known() {
                     return Some(Unknown { why: Why::Failed, ..unknown });

@@ -251,7 +251,7 @@ const THROTTLES: &[&str] = &[
     "TooManyRequestsException",
 ];
 
-/// Whether one answer, by status and raw body, asks for fewer requests; for counting, before the SDK parses it.
+/// Whether one answer, by status and raw body, asks for fewer requests; for counting.
 pub(crate) fn throttles(status: u16, body: &[u8]) -> bool {
     let beginning = String::from_utf8_lossy(body.get(..body.len().min(2048)).unwrap_or(&[]));
     status == 429 || (status >= 400 && THROTTLES.iter().any(|code| beginning.contains(code)))

@@ -14,10 +14,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::{SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::TimeSource;
-use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use aws_smithy_http_client::{Builder as HttpClientBuilder, Connector};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(10);
 pub struct Limits {
     /// Until a connection stands.
     pub connect: Duration,
-    /// Between two pieces of an answer.
+    /// Until an answer begins.
     pub read: Duration,
     /// One request with its answer.
     pub attempt: Duration,
@@ -89,7 +89,6 @@ pub(crate) struct Common {
     /// Requests under way at a time; no more when the run is to end.
     pub turns: Turns,
     pub wire: Wire,
-    connector: SharedHttpConnector,
     endpoints: Endpoints,
     /// Of the services that ever gave no answer.
     breakers: Mutex<BTreeMap<(&'static str, Region), Breaker>>,
@@ -112,17 +111,26 @@ impl TimeSource for TheirClock {
 
 /// The process's connection pool. Hosts are per service and region, so that accounts share connections. `imitated`: it
 /// is not AWS that answers.
-pub(crate) fn connector(limits: &Limits, imitated: bool) -> Result<SharedHttpConnector, String> {
+pub(crate) fn connector(limits: &Limits, imitated: bool) -> SharedHttpConnector {
     let timeouts = HttpConnectorSettings::builder().connect_timeout(limits.connect).read_timeout(limits.read).build();
-    let connector = Connector::builder()
+    let connector = SharedHttpConnector::new(connector_of(timeouts));
+    if imitated { imitation::tolerant(connector) } else { connector }
+}
+
+/// Connections for the SDK's own clients, which have timeouts of their own: those that find the caller's credentials, and
+/// that of the bucket that keeps runs.
+pub(crate) fn http_client() -> SharedHttpClient {
+    HttpClientBuilder::new().build_with_connector_fn(|settings, _| connector_of(settings.cloned().unwrap_or_default()))
+}
+
+fn connector_of(timeouts: HttpConnectorSettings) -> Connector {
+    Connector::builder()
         .connector_settings(timeouts)
         .sleep_impl(TokioSleep::new())
         .pool_idle_timeout(IDLE)
         .proxy_config(ProxyConfig::from_env())
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .build();
-    let connector = SharedHttpConnector::new(connector);
-    Ok(if imitated { imitation::tolerant(connector) } else { connector })
+        .build()
 }
 
 /// The SDK behaviour this version was tested with; an update of the SDK must not change retries or timeouts.
@@ -130,14 +138,15 @@ pub(crate) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// Names the tool in the user agent of every request, and so in CloudTrail. The SDK takes no slash in it.
+/// Names the tool in the user agent of the SDK's own clients, as `wire` does in that of all other requests. The SDK takes
+/// no slash in it.
 pub(crate) fn app_name() -> AppName {
     AppName::new(concat!("locard-", env!("CARGO_PKG_VERSION")))
         .unwrap_or_else(|e| panic!("internal error: the version makes no app name: {e}"))
 }
 
 impl Limits {
-    /// What the SDK watches; attempts and whole operations are `call`'s, because waiting for a turn counts for neither.
+    /// What the SDK's own clients watch; attempts and whole operations are `call`'s, because waiting for a turn counts for neither.
     pub(crate) fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder().connect_timeout(self.connect).read_timeout(self.read).build()
     }
@@ -148,8 +157,7 @@ impl Common {
         let ledger: Arc<Ledger> = Arc::default();
         Self {
             turns: Turns::new(limits.requests),
-            wire: Wire::new(connector.clone(), endpoints.clone(), ledger.clone()),
-            connector,
+            wire: Wire::new(connector, endpoints.clone(), ledger.clone()),
             endpoints,
             breakers: Mutex::default(),
             silences: AtomicBool::new(false),
@@ -205,7 +213,6 @@ pub(crate) fn store(
     let limits = Limits { attempt: Duration::from_secs(60), operation: Duration::from_secs(180), ..Limits::default() };
     let timeouts = limits.timeouts().to_builder();
     let timeouts = timeouts.operation_attempt_timeout(limits.attempt).operation_timeout(limits.operation).build();
-    let connector = common.connector.clone();
     let Endpoints { url, use_fips, use_dual_stack } = common.endpoints.clone();
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(behavior())
@@ -213,12 +220,12 @@ pub(crate) fn store(
         .credentials_provider(provider)
         // The provider keeps them.
         .identity_cache(IdentityCache::no_cache())
-        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .http_client(http_client())
         .retry_config(RetryConfig::standard().with_max_attempts(limits.attempts))
         .timeout_config(timeouts)
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(TheirClock(common.ledger.clone()))
-        // Answers are small; the read timeout covers a stalled one without false alarms.
+        // Whoever reads an answer watches that it goes on.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .app_name(app_name())
         .interceptor(confined)

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
@@ -17,6 +17,9 @@ use crate::model::observed::{Unknown, Why};
 
 /// Requests one service of one account and region is asked at a time.
 const ROOM: usize = 8;
+
+/// After this long the door to all accounts is tried again: to find it shut for good would leave them all unread.
+const HEARS_AGAIN: Duration = Duration::from_secs(20);
 
 /// One account in one region.
 #[derive(Debug)]
@@ -58,8 +61,8 @@ pub(crate) enum Standing {
     Answers,
     /// It did answer, and so many calls since got nothing.
     Doubtful(u32),
-    /// There is no point in asking.
-    Silent(Unknown),
+    /// There is no point in asking, since then.
+    Silent(Unknown, Instant),
 }
 
 impl Ground {
@@ -122,13 +125,15 @@ impl Ground {
     pub(crate) fn silence(&self, lane: &Lane, operation: &Operation) -> Result<(), Unknown> {
         match lane.standing() {
             Standing::Answers => return Ok(()),
-            Standing::Silent(unknown) => return Err(instead(&unknown, operation)),
-            Standing::Untried | Standing::Doubtful(_) => {}
+            Standing::Silent(unknown, since) if self.doubts == 1 || since.elapsed() < HEARS_AGAIN => {
+                return Err(instead(&unknown, operation));
+            }
+            Standing::Untried | Standing::Doubtful(_) | Standing::Silent(..) => {}
         }
         let refusal = self.common.breaker(lane.service, &self.region, |breaker| breaker.refusal(Instant::now()));
         let Some((why, said)) = refusal.flatten() else { return Ok(()) };
         let unknown = self.unknown(operation, why).saying(said);
-        lane.stand(Standing::Silent(unknown.clone()));
+        lane.stand(Standing::Silent(unknown.clone(), Instant::now()));
         Err(unknown)
     }
 
@@ -150,7 +155,7 @@ impl Ground {
         let standing = match lane.standing() {
             Standing::Answers => Standing::Doubtful(1),
             Standing::Doubtful(calls) if calls < self.doubts => Standing::Doubtful(calls + 1),
-            _ => Standing::Silent(unknown.clone()),
+            _ => Standing::Silent(unknown.clone(), now),
         };
         lane.stand(standing);
         // With the network down every service is silent, and none of them is to blame.

@@ -44,6 +44,11 @@ impl Pace {
 
     /// AWS asked for fewer requests.
     pub(crate) fn throttled(&mut self, operation: &Operation, now: Instant) {
+        // Who throttles has limits after all.
+        if self.share > 1.0 {
+            self.share = 1.0;
+            self.buckets.clear();
+        }
         let speed = self.speed(now);
         let same = self.slowed.is_some_and(|(_, at)| now.saturating_duration_since(at) < ONE_SIGN);
         if !same {

@@ -11,7 +11,6 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_sts::operation::assume_role::{AssumeRoleError, AssumeRoleInput, AssumeRoleOutput};
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityInput;
-use aws_smithy_runtime_api::client::http::http_client_fn;
 use aws_smithy_runtime_api::client::identity::Identity;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -89,10 +88,9 @@ pub(crate) struct Entry {
 ///
 /// The error says what to do; nothing can be audited without an answer.
 pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
-    let connector = client::connector(&source.limits, source.endpoint_url.is_some())?;
-    let shared = connector.clone();
+    let connector = client::connector(&source.limits, source.endpoint_url.is_some());
     let mut loader = aws_config::defaults(client::behavior())
-        .http_client(http_client_fn(move |_, _| shared.clone()))
+        .http_client(client::http_client())
         .app_name(client::app_name())
         .timeout_config(source.limits.timeouts());
     if let Some(profile) = &source.profile {
@@ -190,7 +188,7 @@ impl Caller {
 
     /// A caller with made-up credentials, whose requests all go to one address.
     pub(crate) fn made_up(endpoint_url: String, account: &str, limits: Limits) -> Self {
-        let connector = client::connector(&limits, false).unwrap_or_else(|e| panic!("{e}"));
+        let connector = client::connector(&limits, false);
         let endpoints = Endpoints { url: Some(endpoint_url), ..Endpoints::default() };
         let common = Arc::new(Common::new(connector, limits, endpoints, Stop::default()));
         let inner = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
@@ -471,7 +469,7 @@ pub(crate) enum Keys<'a> {
 
 impl Keys<'_> {
     /// The identity to sign with, good for some minutes. Asked for before each request, so that entering an account is
-    /// not counted against the time the request may take.
+    /// not counted against the time the request may take; holding a turn, entering would wait for others' turns.
     pub(crate) async fn identity(self) -> Told<Identity> {
         match self {
             Self::Session(door) => match door.known() {
@@ -504,9 +502,15 @@ impl Kept {
         {
             return Ok(credentials.clone());
         }
-        let fresh = self.inner.provide_credentials().await?;
-        *last = Some(fresh.clone());
-        Ok(fresh)
+        match (self.inner.provide_credentials().await, last.as_ref()) {
+            (Ok(fresh), _) => {
+                *last = Some(fresh.clone());
+                Ok(fresh)
+            }
+            // Those at hand still work for a while.
+            (Err(_), Some(old)) if old.expiry().is_some_and(|expiry| expiry > SystemTime::now()) => Ok(old.clone()),
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// Asks the chain anew the next time.

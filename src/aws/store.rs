@@ -4,6 +4,7 @@
 //! What is kept there, and when, is decided in `cli`; audits themselves go through `request`, which knows no writes.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectInput;
@@ -32,6 +33,9 @@ pub use crate::aws::client::Limits;
 
 /// A larger object is none of ours: what all lines of one file may add up to is limited to as much.
 const MAX_OBJECT: i64 = 1 << 30;
+
+/// An object of which nothing arrives for so long arrives no more.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// How the bucket is reached.
 #[derive(Clone, Debug, Default)]
@@ -132,9 +136,17 @@ impl Store {
         if output.content_length.is_some_and(|length| length > MAX_OBJECT) {
             return Err(self.error("read", name, format!("it is larger than {} MiB", MAX_OBJECT >> 20)));
         }
-        let body = output.body.collect().await;
-        let body = body.map_err(|error| self.error("read", name, crate::aws::classify::chain(Some(&error))))?;
-        Ok(Some(body.to_vec()))
+        let (mut body, mut content) = (output.body, Vec::new());
+        loop {
+            match tokio::time::timeout(STALLED, body.next()).await {
+                Ok(Some(Ok(piece))) => content.extend_from_slice(&piece),
+                Ok(None) => return Ok(Some(content)),
+                Ok(Some(Err(error))) => {
+                    return Err(self.error("read", name, crate::aws::classify::chain(Some(&error))));
+                }
+                Err(_elapsed) => return Err(self.error("read", name, "nothing more arrives".to_owned())),
+            }
+        }
     }
 
     /// Writes an object, replacing what was there. S3 checks the SHA-256 of what arrives and keeps it with the object;

@@ -62,7 +62,7 @@ impl Scope {
         }
     }
 
-    /// The same, with the evidence session in another region of the account, for what is told only there. Facts and
+    /// The same, asking in another region of the account, for what is told only there. Facts and
     /// unknowns stay those of this region.
     pub(crate) fn evidence_in(&self, region: &Region) -> Self {
         Self { ground: self.entry.ground(region), ..self.clone() }

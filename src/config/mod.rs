@@ -60,7 +60,7 @@ impl Default for Config {
 pub struct Timeouts {
     /// Until a connection stands.
     pub connect: Duration,
-    /// Between two pieces of an answer.
+    /// Until an answer begins.
     pub read: Duration,
     /// One request with its answer.
     pub attempt: Duration,

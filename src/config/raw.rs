@@ -103,10 +103,10 @@ pub fn role_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// So many times AWS's limits are none at all; throttles still slow the sweep down.
+/// So many times AWS's limits are none at all, until somebody throttles.
 const UNLIMITED: f64 = 10_000.0;
 
-/// A share written in percent, as a number above 0 and at most 1.
+/// A share written in percent, as a number above 0 and at most 1; `unlimited` is far above.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
@@ -234,7 +234,7 @@ const fn timeout(name: &'static str, doc: &'static str) -> Key {
 static TIMEOUTS: Table = Table {
     keys: &[
         timeout("connect", "Seconds until a connection stands; default 3."),
-        timeout("read", "Seconds between two pieces of an answer; default 15."),
+        timeout("read", "Seconds until an answer begins; default 15."),
         timeout("attempt", "Seconds for one request with its answer; default 20."),
         timeout("operation", "Seconds for all attempts of a call and the pauses between them; default 90."),
         key("attempts", Shape::Int(1, 20), "Requests a call may cost, the first included; default 5."),

@@ -263,7 +263,8 @@ impl<'a> Index<'a> {
     pub(crate) fn unread(&self, account: &AccountId, call: &'static str) -> Unknown {
         let own = || self.entry.as_ref().and_then(|entry| entry.session.as_ref()).err().cloned();
         let refused = if account == self.account { own() } else { self.shared.not_entered(account) };
-        refused.unwrap_or_else(|| not_collected(call).in_account(account))
+        let unasked = || if self.shared.ended { Unknown::new(call, Why::RunEnded) } else { not_collected(call) };
+        refused.unwrap_or_else(|| unasked().in_account(account))
     }
 
     /// The details of a bucket, if there are any.
@@ -332,6 +333,10 @@ impl<'a> Index<'a> {
             if let (true, Observed::Unknown(unknown)) = (near, &seen.fact.access_logging) {
                 return Err(unknown.clone());
             }
+        }
+        if self.shared.ended {
+            // Which buckets would have been reached is not known.
+            return Err(Unknown::new("s3:GetBucketLogging", Why::RunEnded).in_account(self.account));
         }
         Ok(false)
     }

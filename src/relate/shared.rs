@@ -92,6 +92,8 @@ pub struct Shared {
     pub(crate) as_of: Timestamp,
     pub(crate) partition: Partition,
     pub(crate) management: Option<AccountId>,
+    /// The run ended before all was read: what is not there was not asked for, rather than left out.
+    pub ended: bool,
     accounts: BTreeMap<AccountId, Meta>,
     /// Accounts whose workloads are known, or may turn out, to exist.
     possibly_ai: Vec<AccountId>,
@@ -182,6 +184,7 @@ impl Shared {
             as_of,
             partition,
             management: organization.organization.known().map(|o| o.management_account.clone()),
+            ended: false,
             accounts: BTreeMap::new(),
             possibly_ai: Vec::new(),
             buckets_listed: Ok(()),

@@ -1,19 +1,21 @@
-//! The first pass: workloads, trails and bucket names of every account, and what of them stays in memory.
+//! The first pass: workloads, trails and bucket names of every account, what these reach in the same account, and what
+//! of all that stays in memory.
 //!
-//! What workloads reach is read by the second pass.
+//! How what is reached is read, there and in other accounts, is in `second`.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsInput;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::CollectError;
 use super::store::{inventory_file, reached_file};
 use super::sweep::{ACCOUNTS, Sweep, guarded, internal, together};
+use super::{CollectError, GRACE};
 use crate::aws::session::Entry;
 use crate::collect::listing::{malformed, required};
 use crate::collect::organizations::Chosen;
@@ -26,6 +28,9 @@ use crate::model::ids::{AccountId, Partition, Region};
 use crate::model::observed::{Told, Unknown, Why};
 use crate::relate::done::Done;
 use crate::relate::reach::References;
+
+/// How long what an account reaches is waited for when the run is to end: less than its unit is.
+const REACH_GRACE: Duration = GRACE.saturating_sub(Duration::from_secs(1));
 
 /// What the first pass leaves in memory: names, and who could be entered.
 #[derive(Default)]
@@ -110,9 +115,21 @@ impl Sweep {
         self.store.write(file, lines).await?;
         // What an interrupted run has read is seen to when all are known.
         if account.selected && counted.entered && !self.store.has(&reached_file(&account.id)) {
-            let (found, reached) = self.own_reach(&entry, counted.references.clone(), &counted.unlocated).await?;
-            counted.references.merge(found);
-            counted.reached = self.store.has(&reached_file(&account.id)).then_some(reached);
+            let reach = self.own_reach(&entry, counted.references.clone(), &counted.unlocated);
+            // The inventory counts, however the run ends.
+            let ended = async {
+                self.stop().heard().await;
+                tokio::time::sleep(REACH_GRACE).await;
+            };
+            tokio::select! {
+                biased;
+                reached = reach => {
+                    let (found, reached) = reached?;
+                    counted.references.merge(found);
+                    counted.reached = self.store.has(&reached_file(&account.id)).then_some(reached);
+                }
+                () = ended => {}
+            }
         }
         Ok(Some(counted))
     }

@@ -105,11 +105,12 @@ impl Sweep {
         Ok(())
     }
 
-    /// None when the run ended before what is on disk could be bettered.
+    /// None when the run ended before what is on disk could be bettered. What an earlier round read is bettered by
+    /// whatever is added to it.
     async fn reached(&self, unit: Unit) -> Result<Option<(AccountId, References, Done)>, CollectError> {
         let file = reached_file(&unit.account);
         let lines = self.read_reached(&self.entry(&unit.account), &unit).await;
-        if self.is_cut_short(&lines) && self.store.has(&file) {
+        if !unit.before && self.is_cut_short(&lines) && self.store.has(&file) {
             return Ok(None);
         }
         let references = References::of(&lines);

@@ -109,5 +109,5 @@ fn a_generated_organization_is_mostly_without_ai_and_never_twice_the_same_accoun
     assert!((0.17..0.24).contains(&share), "{share}");
     let large = estate.account(&estate.listed()[5].id).unwrap();
     let jobs: Vec<_> = large.everywhere("sagemaker", "training_jobs").collect();
-    assert!(jobs.len() > 100, "{}", jobs.len());
+    assert!(jobs.len() >= 50, "{}", jobs.len());
 }
