@@ -160,7 +160,7 @@ def locard(
     say(f"locard: {name}")
     with Simulator(folder, [*args.simulator, "--journal", str(journal)], scratch) as simulator:
         command = [folder / "locard", "audit", "--endpoint-url", simulator.url, "--role", ROLE, "--out", out]
-        command += ["--no-progress", "--quiet", *(f"--check={check}" for check in checks)]
+        command += ["--no-progress", "--quiet", f"--max-rate={args.max_rate}", *(f"--check={check}" for check in checks)]
         cost = run(command, simulator.env(), scratch / f"{name}.log")
         simulator.stop()
     calls, places = calls_of(journal)
@@ -323,6 +323,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="which organization to make up")
     parser.add_argument("--latency", default="60ms", help="of every answer (default 60ms)")
     parser.add_argument("--limits", default="published", help="published or none (default published)")
+    parser.add_argument("--max-rate", default="unlimited", help="of locard; Prowler keeps to none (default unlimited)")
     parser.add_argument("--at-once", type=int, default=1, help="Prowler processes at a time (default 1)")
     parser.add_argument("--profile", default="fast", help="cargo profile (default fast)")
     parser.add_argument("--no-build", action="store_true", help="take the binaries as they are")

@@ -44,10 +44,12 @@ impl Pace {
 
     /// AWS asked for fewer requests.
     pub(crate) fn throttled(&mut self, operation: &Operation, now: Instant) {
-        // Who throttles has limits after all.
+        // Who throttles has limits after all; keeping to them may be enough.
         if self.share > 1.0 {
             self.share = 1.0;
             self.buckets.clear();
+            self.bucket(operation, now).empty(now);
+            return;
         }
         let speed = self.speed(now);
         let same = self.slowed.is_some_and(|(_, at)| now.saturating_duration_since(at) < ONE_SIGN);
@@ -189,6 +191,16 @@ mod tests {
         }
         let waits = turns(&mut pace, "logs:DescribeLogGroups", now, 2);
         assert!(waits[1] - waits[0] <= 0.1 / SLOWEST + 1e-6, "{waits:?}");
+    }
+
+    #[test]
+    fn who_was_taken_for_unlimited_and_throttles_is_asked_as_aws_is() {
+        let now = Instant::now();
+        let mut pace = Pace::new(10_000.0);
+        assert!(turns(&mut pace, "logs:DescribeLogGroups", now, 500).iter().all(|wait| *wait < 0.01));
+        pace.throttled(operation("logs:DescribeLogGroups"), now);
+        let waits = turns(&mut pace, "logs:DescribeLogGroups", now, 3);
+        assert!(waits[0] > 0.0 && (waits[2] - waits[1] - 0.1).abs() < 1e-6, "{waits:?}");
     }
 
     #[test]
