@@ -4,15 +4,13 @@
 //! Answers that mean "there is none" are no failures; the collectors name their codes. How often is tried is `call`'s.
 
 use std::error::Error;
-use std::time::SystemTime;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::answer::Incomplete;
-use crate::aws::wire::time_of;
+use crate::aws::wire::seconds_ahead;
 use crate::model::observed::Why;
 
 /// Longest message kept of what AWS said.
@@ -65,10 +63,11 @@ where
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
             let code = service.err().code().map(|code| code.strip_prefix("Client.").unwrap_or(code));
+            let out_of_time = code.filter(|code| OUT_OF_TIME.contains(code)).and_then(|_| off(service.raw(), ahead));
+            if let Some(seconds) = out_of_time {
+                return Verdict::OutOfTime(seconds);
+            }
             match code {
-                Some(code) if OUT_OF_TIME.contains(&code) && is_off(service.raw(), ahead) => {
-                    Verdict::OutOfTime(seconds_ahead(service.raw()).unwrap_or(ahead))
-                }
                 Some(code) if EXPIRED.contains(&code) => Verdict::Expired,
                 Some(code) if THROTTLES.contains(&code) => Verdict::Throttled,
                 Some(code) if of_code(code, "") == Some(Why::RegionDisabled) => Verdict::Unrecognized,
@@ -106,13 +105,9 @@ const OUT_OF_TIME: &[&str] =
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>).
 const OFF_SECONDS: u64 = 240;
 
-/// Seconds the host's clock is ahead of that of whoever answered.
-fn seconds_ahead(response: &HttpResponse) -> Option<i64> {
-    time_of(response).map(|theirs| DateTime::from(SystemTime::now()).secs() - theirs)
-}
-
-fn is_off(response: &HttpResponse, ahead: i64) -> bool {
-    seconds_ahead(response).is_some_and(|seconds| seconds.abs_diff(ahead) > OFF_SECONDS)
+/// What the host's clock is ahead by, where that is not what the request was signed with.
+fn off(response: &HttpResponse, ahead: i64) -> Option<i64> {
+    seconds_ahead(response).filter(|seconds| seconds.abs_diff(ahead) > OFF_SECONDS)
 }
 
 /// Codes by which services say that a session is past its time.

@@ -79,7 +79,7 @@ fn requests_at_a_time() -> usize {
     (files / 3).clamp(64, 1536)
 }
 
-/// Everything the clients of a run share.
+/// Everything the requests of a run share.
 #[derive(Debug)]
 pub(crate) struct Common {
     pub limits: Limits,
@@ -146,7 +146,8 @@ pub(crate) fn app_name() -> AppName {
 }
 
 impl Limits {
-    /// What the SDK's own clients watch; attempts and whole operations are `call`'s, because waiting for a turn counts for neither.
+    /// What the SDK's own clients watch; attempts and whole operations of all other requests are `call`'s, because
+    /// waiting for a turn counts for neither.
     pub(crate) fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder().connect_timeout(self.connect).read_timeout(self.read).build()
     }

@@ -141,9 +141,9 @@ impl Wire {
 
     fn note_time(&self, response: &HttpResponse) {
         if self.ledger.clock_skew_seconds().is_none()
-            && let Some(theirs) = time_of(response)
+            && let Some(seconds) = seconds_ahead(response)
         {
-            self.ledger.note_skew(DateTime::from(SystemTime::now()).secs() - theirs);
+            self.ledger.note_skew(seconds);
         }
     }
 }
@@ -217,8 +217,8 @@ fn read<R: Request>(
     }
 }
 
-/// When an answer was given, by the clock of whoever gave it, in seconds since 1970.
-pub(crate) fn time_of(response: &HttpResponse) -> Option<i64> {
-    let date = response.headers().get("date")?;
-    DateTime::from_str(date, Format::HttpDate).ok().map(|date| date.secs())
+/// Seconds the host's clock is ahead of that of whoever answered, if that says what time it is.
+pub(crate) fn seconds_ahead(response: &HttpResponse) -> Option<i64> {
+    let theirs = DateTime::from_str(response.headers().get("date")?, Format::HttpDate).ok()?;
+    Some(DateTime::from(SystemTime::now()).secs() - theirs.secs())
 }

@@ -115,7 +115,7 @@ impl Sweep {
         self.store.write(file, lines).await?;
         // What an interrupted run has read is seen to when all are known.
         if account.selected && counted.entered && !self.store.has(&reached_file(&account.id)) {
-            let reach = self.own_reach(&entry, counted.references.clone(), &counted.unlocated);
+            let reach = self.own_reach(&entry, &mut counted.references, &counted.unlocated);
             // The inventory counts, however the run ends.
             let ended = async {
                 self.stop().heard().await;
@@ -124,8 +124,7 @@ impl Sweep {
             tokio::select! {
                 biased;
                 reached = reach => {
-                    let (found, reached) = reached?;
-                    counted.references.merge(found);
+                    let reached = reached?;
                     counted.reached = self.store.has(&reached_file(&account.id)).then_some(reached);
                 }
                 () = ended => {}

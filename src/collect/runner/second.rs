@@ -85,7 +85,9 @@ impl Sweep {
                 let buckets = readings.iter().any(|reading| !reading.buckets.is_empty());
                 let unit = Unit {
                     trails: buckets && census.trails_read.insert(account.clone()),
-                    unlocated: unlocated(&census.unlocated, &account, &readings),
+                    unlocated: unlocated(&readings, |name| {
+                        census.unlocated.contains(&(account.clone(), name.to_owned()))
+                    }),
                     before: written.contains(&account),
                     account,
                     readings,
@@ -121,18 +123,19 @@ impl Sweep {
         Ok(Some((unit.account, references, told)))
     }
 
-    /// What an account's inventory reaches in that account itself, round after round, into its file.
+    /// What an account's inventory reaches in that account itself, round after round, into its file. What is `known` by
+    /// reference grows by what that refers to; buckets `unplaced` must be located.
     pub(super) async fn own_reach(
         &self,
         entry: &Entry,
-        inventory: References,
-        unlocated: &BTreeSet<String>,
-    ) -> Result<(References, Done), CollectError> {
-        let (mut known, mut found, mut read) = (inventory, References::default(), Done::default());
+        known: &mut References,
+        unplaced: &BTreeSet<String>,
+    ) -> Result<Done, CollectError> {
+        let mut read = Done::default();
         let mut lines = Vec::new();
         for _ in 0..ROUNDS {
             let mut own = Vec::new();
-            for mut reading in readings(&known, &self.home) {
+            for mut reading in readings(known, &self.home) {
                 // Whose a bucket is that the account does not list, others may tell.
                 reading.probes.clear();
                 if reading.account != entry.account || self.options.skip_regions.contains(&reading.region) {
@@ -146,12 +149,7 @@ impl Sweep {
             own.iter().for_each(|reading| read.mark(reading));
             let unit = Unit {
                 account: entry.account.clone(),
-                unlocated: own
-                    .iter()
-                    .flat_map(|r| &r.buckets)
-                    .filter(|name| unlocated.contains(*name))
-                    .cloned()
-                    .collect(),
+                unlocated: unlocated(&own, |name| unplaced.contains(name)),
                 readings: own,
                 trails: false,
                 before: false,
@@ -159,13 +157,12 @@ impl Sweep {
             let more = self.read_reached(entry, &unit).await;
             read.mark_lines(&entry.account, &more);
             known.merge(References::of(&more));
-            found.merge(References::of(&more));
             lines = merged(lines, more);
         }
         if !lines.is_empty() {
             self.store.write(reached_file(&entry.account), lines).await?;
         }
-        Ok((found, read))
+        Ok(read)
     }
 
     async fn read_reached(&self, entry: &Entry, unit: &Unit) -> Vec<Line> {
@@ -219,9 +216,8 @@ fn region_reached<'a>(scope: &'a Scope, reading: &'a Reading) -> Vec<BoxFuture<'
 }
 
 /// The buckets among readings that were listed without a region.
-fn unlocated(all: &BTreeSet<(AccountId, String)>, account: &AccountId, readings: &[Reading]) -> BTreeSet<String> {
-    let names = readings.iter().flat_map(|reading| &reading.buckets);
-    names.filter(|name| all.contains(&(account.clone(), (*name).clone()))).cloned().collect()
+fn unlocated(readings: &[Reading], is_one: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    readings.iter().flat_map(|reading| &reading.buckets).filter(|name| is_one(name.as_str())).cloned().collect()
 }
 
 /// The readings by the region they are to be made in, and lines for buckets whose region cannot be found out.
