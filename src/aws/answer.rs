@@ -2,7 +2,9 @@
 //!
 //! What a failed call means is in `classify`.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::Deserialize;
@@ -43,15 +45,15 @@ pub(crate) fn check(operation: &Operation, response: &HttpResponse) -> Result<()
 fn missing(required: &[&'static str], content_type: &str, body: &[u8]) -> Vec<&'static str> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     let present: Vec<bool> = if content_type.contains("cbor") {
-        match ciborium::from_reader::<Members, _>(body) {
+        match ciborium::from_reader::<Members<String>, _>(body) {
             Ok(Members(names)) => required.iter().map(|name| names.iter().any(|n| n == name)).collect(),
             Err(_) => required.iter().map(|_| false).collect(),
         }
     } else if first == Some(&b'<') {
         required.iter().map(|name| has_element(body, name)).collect()
     } else {
-        match serde_json::from_slice::<Members>(body) {
-            Ok(Members(names)) => required.iter().map(|name| names.iter().any(|n| n == name)).collect(),
+        match serde_json::from_slice::<Members<Name>>(body) {
+            Ok(Members(names)) => required.iter().map(|name| names.iter().any(|Name(n)| n == name)).collect(),
             Err(_) => required.iter().map(|_| false).collect(),
         }
     };
@@ -81,22 +83,26 @@ fn is_closed(xml: &[u8]) -> bool {
 }
 
 /// Names of the members of an object, those that are null left out; values are skipped, not kept.
-struct Members(Vec<String>);
+struct Members<N>(Vec<N>);
 
-impl<'de> Deserialize<'de> for Members {
+/// A name that is not copied, where the format allows.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de, N: Deserialize<'de>> Deserialize<'de> for Members<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
+        struct Names<N>(PhantomData<N>);
 
-        impl<'de> Visitor<'de> for Names {
-            type Value = Members;
+        impl<'de, N: Deserialize<'de>> Visitor<'de> for Names<N> {
+            type Value = Members<N>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<N>, A::Error> {
                 let mut names = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Option<IgnoredAny>>()? {
+                while let Some((name, value)) = map.next_entry::<N, Option<IgnoredAny>>()? {
                     if value.is_some() {
                         names.push(name);
                     }
@@ -105,7 +111,7 @@ impl<'de> Deserialize<'de> for Members {
             }
         }
 
-        deserializer.deserialize_map(Names)
+        deserializer.deserialize_map(Names(PhantomData))
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use crate::aws::breaker::Breaker;
 use crate::aws::client::Common;
 use crate::aws::pace::Pace;
+use crate::aws::signature::LastKey;
 use crate::inventory::operations::Operation;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Unknown, Why};
@@ -45,6 +46,7 @@ pub(crate) struct Ground {
 pub(crate) struct Lane {
     pub service: &'static str,
     pub room: Semaphore,
+    pub last_key: LastKey,
     state: Mutex<State>,
 }
 
@@ -110,7 +112,12 @@ impl Ground {
             return lane.clone();
         }
         let state = State { pace: Pace::new(self.common.limits.share), standing: Standing::Untried };
-        let lane = Arc::new(Lane { service, room: Semaphore::new(ROOM), state: Mutex::new(state) });
+        let lane = Arc::new(Lane {
+            service,
+            room: Semaphore::new(ROOM),
+            last_key: LastKey::default(),
+            state: Mutex::new(state),
+        });
         lanes.push(lane.clone());
         lane
     }

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use crate::aws::request::Request;
+use crate::aws::signature::LastKey;
 use crate::aws::wire::{Endpoints, Wire};
 use crate::model::ids::Region;
 
@@ -66,7 +67,7 @@ impl Place {
         let kept = Kept::default();
         let wire = Wire::new(SharedHttpConnector::new(kept.clone()), self.endpoints.clone(), Arc::default());
         let identity = Identity::from(self.credentials.clone());
-        let _ = wire.send(&Region::new(self.region), &identity, request).await;
+        let _ = wire.send(&Region::new(self.region), &identity, &LastKey::default(), request).await;
         kept.take()
     }
 }

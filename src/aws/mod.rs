@@ -15,6 +15,7 @@ mod likeness;
 mod pace;
 pub(crate) mod request;
 pub(crate) mod session;
+mod signature;
 pub mod stop;
 pub mod store;
 #[cfg(test)]

@@ -27,6 +27,7 @@ use crate::aws::classify::classify;
 use crate::aws::client::Limits;
 use crate::aws::request::{self, Request};
 use crate::aws::session::{Caller, Entry, Keys, Role};
+use crate::aws::signature::LastKey;
 use crate::aws::stop::Cause;
 use crate::inventory::operations::{OPERATIONS, Operation, Session};
 use crate::model::ids::{AccountId, Region};
@@ -124,7 +125,7 @@ async fn ask<R: Request>(entry: &Entry, request: R) -> Told<R::Output> {
 /// One request as it leaves.
 async fn send<R: Request>(entry: &Entry, request: &R) -> Result<R::Output, SdkError<R::Error, HttpResponse>> {
     let identity = Keys::Session(entry.door(Session::Evidence)).identity().await.expect("an identity");
-    entry.ground(&region()).common.wire.send(&region(), &identity, request).await
+    entry.ground(&region()).common.wire.send(&region(), &identity, &LastKey::default(), request).await
 }
 
 /// On one runtime for all: a pool's connections live on the runtime that opened them, and end with it.

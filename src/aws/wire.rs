@@ -1,17 +1,13 @@
-//! One request on the wire: written and read by the SDK's codecs, signed by its signer, and sent through one pool of
-//! connections, with none of the machinery that the SDK's clients put between. That costs several times what the
-//! request itself does, and a sweep makes millions; what of it locard needs (pauses, timeouts, clocks) is in `call`.
+//! One request on the wire: written and read by the SDK's codecs, signed, and sent through one pool of connections.
+//!
+//! The machinery that the SDK's clients put between costs several times what the request itself does, and a sweep makes
+//! millions; what of it locard needs (pauses, timeouts, clocks) is in `call`.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
-    sign,
-};
-use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -31,6 +27,7 @@ use crate::aws::answer;
 use crate::aws::classify;
 use crate::aws::ledger::{Event, Ledger};
 use crate::aws::request::{Codec, Request, Service};
+use crate::aws::signature::{self, LastKey};
 use crate::model::ids::Region;
 
 /// Names the tool in every request, and so in CloudTrail.
@@ -52,7 +49,7 @@ pub(crate) struct Wire {
     endpoints: Endpoints,
     ledger: Arc<Ledger>,
     /// Of services in regions; those of buckets are soon no longer needed.
-    origins: RwLock<HashMap<(&'static str, Region), Arc<Origin>>>,
+    origins: RwLock<HashMap<&'static str, HashMap<Region, Arc<Origin>>>>,
 }
 
 /// Where a service is in a region, and what its signatures say.
@@ -68,11 +65,13 @@ impl Wire {
         Self { connector, endpoints, ledger, origins: RwLock::default() }
     }
 
-    /// Makes one request and reads its answer. It is one attempt, as long as it takes.
+    /// Makes one request and reads its answer. It is one attempt, as long as it takes. `last_key` is that of the service
+    /// in the account and region.
     pub(crate) async fn send<R: Request>(
         &self,
         region: &Region,
         identity: &Identity,
+        last_key: &LastKey,
         request: &R,
     ) -> Result<R::Output, SdkError<R::Error, HttpResponse>> {
         let codec = R::codec();
@@ -80,7 +79,7 @@ impl Wire {
         let prepared = request.input().map_err(BoxError::from).and_then(|input| {
             let origin = self.origin(codec.service, region, request.bucket())?;
             let request = written(&mut settings, input)?;
-            self.address(codec.service, &origin, identity, request)
+            self.address(codec.service, &origin, identity, last_key, request)
         });
         let request = prepared.map_err(SdkError::construction_failure)?;
         self.ledger.count(codec.operation, Event::Attempt);
@@ -100,28 +99,17 @@ impl Wire {
         service: &Service,
         origin: &Origin,
         identity: &Identity,
+        last_key: &LastKey,
         mut request: HttpRequest,
     ) -> Result<HttpRequest, BoxError> {
         request.uri_mut().set_endpoint(&origin.url)?;
+        let scope = signature::Scope {
+            region: &origin.region,
+            service: &origin.service,
+            paths_as_they_are: service.name == "s3",
+        };
+        signature::sign(&mut request, identity, &scope, last_key, self.ledger.on_their_clock(SystemTime::now()))?;
         request.headers_mut().insert("user-agent", USER_AGENT);
-        let now = self.ledger.on_their_clock(SystemTime::now());
-        let parameters = v4::SigningParams::builder()
-            .identity(identity)
-            .region(&origin.region)
-            .name(&origin.service)
-            .time(now)
-            .settings(signing(service))
-            .build()?
-            .into();
-        // None of the listed operations streams its request.
-        let body = request.body().bytes().ok_or("the request has no body to sign")?;
-        let signable =
-            SignableRequest::new(request.method(), request.uri(), request.headers().iter(), SignableBody::Bytes(body))?;
-        let (signature, _) = sign(signable, &parameters)?.into_parts();
-        let (headers, _) = signature.into_parts();
-        for header in headers {
-            request.headers_mut().try_insert(header.name(), header.value().to_owned())?;
-        }
         Ok(request)
     }
 
@@ -129,13 +117,15 @@ impl Wire {
         if bucket.is_some() {
             return Ok(Arc::new(Origin::new(service, region, &(service.endpoint)(&self.endpoints, region, bucket)?)));
         }
-        let key = (service.name, region.clone());
-        if let Some(known) = self.origins.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        let origins = self.origins.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = origins.get(service.name).and_then(|regions| regions.get(region)) {
             return Ok(known.clone());
         }
+        drop(origins);
         let endpoint = (service.endpoint)(&self.endpoints, region, None)?;
         let origin = Arc::new(Origin::new(service, region, &endpoint));
-        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(key, origin.clone());
+        let mut origins = self.origins.write().unwrap_or_else(PoisonError::into_inner);
+        origins.entry(service.name).or_default().insert(region.clone(), origin.clone());
         Ok(origin)
     }
 
@@ -159,19 +149,6 @@ impl Origin {
             service: said("signingName").unwrap_or(service.signs_as).to_owned(),
         }
     }
-}
-
-/// The digest of the body is part of every signature, as S3 demands and others accept; some servers that verify
-/// signatures take a request without body for unsigned otherwise. S3 alone takes paths as they are
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
-fn signing(service: &Service) -> SigningSettings {
-    let mut settings = SigningSettings::default();
-    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    if service.name == "s3" {
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    }
-    settings
 }
 
 fn written(settings: &mut ConfigBag, input: Input) -> Result<HttpRequest, BoxError> {

@@ -43,7 +43,7 @@ macro_rules! operations {
 }
 
 /// The allow-list, by service.
-pub const OPERATIONS: &[Operation] = operations! {
+pub static OPERATIONS: &[Operation] = operations! {
     "sts" "GetCallerIdentity" "sts:GetCallerIdentity" Caller ["Account"] "who is calling, and that a session is in the account it should be"
     "sts" "AssumeRole" "sts:AssumeRole" Caller ["Credentials"] "enter an account"
     "organizations" "DescribeOrganization" "organizations:DescribeOrganization" Caller ["Organization"] "whether there is an organization, and its management account"
