@@ -1,6 +1,7 @@
-//! How many requests the process has under way: as many as whoever answers keeps up with, up to what the system bears.
+//! How many requests the process has under way: as many as make it faster, up to what the system bears.
 //!
-//! AWS keeps up with all of them; a proxy on the way, or a server that imitates AWS, may not, and would answer too late.
+//! More than whoever answers keeps up with are no faster: each waits longer, takes memory meanwhile, and behind a proxy
+//! may be answered too late.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,8 +17,15 @@ const SLOW: Duration = Duration::from_millis(1500);
 const BRISK: Duration = Duration::from_millis(1000);
 /// An answer's weight in the average.
 const WEIGHT: f64 = 1.0 / 32.0;
-/// How much less is asked then, and for how long nothing is changed again.
+/// How much less is asked then.
 const LESS: f64 = 0.8;
+/// Answers are counted to know how many there are in a second: so many times those under way, and for so long.
+const ROUNDS: f64 = 2.0;
+const LONG: Duration = Duration::from_millis(100);
+/// So many times as many are tried, and are worth it if this share of the growth is that of answers a second too.
+const MORE: f64 = 2.0;
+const WORTH: f64 = 0.3;
+/// After one change that did not prove itself, nothing is changed for so long.
 const SETTLES: Duration = Duration::from_secs(2);
 
 /// The turns of a process. They are taken in the order of asking.
@@ -51,8 +59,12 @@ impl Turns {
 
     /// Whether turns are free that nobody waits for, so many that they will not be gone in a moment.
     pub(crate) fn idle(&self) -> bool {
+        self.has_idle(self.window().size())
+    }
+
+    fn has_idle(&self, size: usize) -> bool {
         let free = self.free.available_permits();
-        free > 0 && free > self.window().size() / 8
+        free > 0 && free > size / 8
     }
 
     /// Gives out no more turns.
@@ -64,7 +76,7 @@ impl Turns {
     pub(crate) fn note(&self, took: Duration) {
         let mut window = self.window();
         let before = window.size();
-        window.note(took, Instant::now());
+        window.note(took, self.has_idle(before), Instant::now());
         let after = window.size();
         drop(window);
         if after > before {
@@ -99,40 +111,87 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// How many turns there are: one more with each brisk answer until one time it was too much, then more slowly.
+/// How many turns there are: twice as many as long as that brings more answers, and fewer when answers are late.
 #[derive(Debug)]
 struct Window {
     most: usize,
     size: f64,
-    /// Below this the window grows by one with each answer, above it by one with each round of answers.
-    known_good: f64,
     /// Seconds an answer takes, on average.
     average: f64,
+    /// What is counted since the size last changed, or was last left as it is.
+    count: Count,
+    /// The size before the last change, and answers a second then, as long as that change has to prove itself.
+    before: Option<(f64, f64)>,
+    /// The last change that was taken back, or that late answers made.
     changed: Option<Instant>,
+}
+
+/// Answers since an instant, and how many of them came when turns were idle.
+#[derive(Debug)]
+struct Count {
+    since: Option<Instant>,
+    answers: f64,
+    idle: f64,
+}
+
+impl Count {
+    const NONE: Self = Self { since: None, answers: 0.0, idle: 0.0 };
+
+    /// Answers a second; none where fewer were asked for than could have been.
+    fn rate(&self, now: Instant) -> Option<f64> {
+        let seconds = now.saturating_duration_since(self.since?).as_secs_f64();
+        (self.idle < self.answers / 2.0 && seconds > 0.0).then_some(self.answers / seconds)
+    }
 }
 
 impl Window {
     fn new(most: usize) -> Self {
         let size = most.min(FIRST) as f64;
-        Self { most, size, known_good: most as f64, average: 0.0, changed: None }
+        Self { most, size, average: 0.0, count: Count::NONE, before: None, changed: None }
     }
 
     fn size(&self) -> usize {
         self.size as usize
     }
 
-    fn note(&mut self, took: Duration, now: Instant) {
+    fn resize(&mut self, size: f64) {
+        let size = size.clamp(self.most.min(8) as f64, self.most as f64);
+        tracing::debug!(from = self.size, to = size, seconds = self.average, "requests at a time");
+        self.size = size;
+        self.count = Count::NONE;
+    }
+
+    /// An answer came, or was waited for too long. `idle`: more could have been asked meanwhile.
+    fn note(&mut self, took: Duration, idle: bool, now: Instant) {
         self.average += WEIGHT * (took.as_secs_f64() - self.average);
-        if self.average < BRISK.as_secs_f64() {
-            let step = if self.size < self.known_good { 1.0 } else { 1.0 / self.size };
-            self.size = (self.size + step).min(self.most as f64);
+        let settled = self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= SETTLES);
+        if self.average > SLOW.as_secs_f64() {
+            if settled {
+                self.before = None;
+                self.changed = Some(now);
+                self.resize(self.size * LESS);
+            }
             return;
         }
-        let settled = self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= SETTLES);
-        if self.average > SLOW.as_secs_f64() && settled {
-            self.size = (self.size * LESS).max(self.most.min(8) as f64);
-            self.known_good = self.size;
-            self.changed = Some(now);
+        let since = *self.count.since.get_or_insert(now);
+        self.count.answers += 1.0;
+        self.count.idle += f64::from(u8::from(idle));
+        if self.count.answers < ROUNDS * self.size || now.saturating_duration_since(since) < LONG {
+            return;
+        }
+        let rate = self.count.rate(now);
+        self.count = Count::NONE;
+        let Some(rate) = rate else { return };
+        match self.before.take() {
+            Some((size, before)) if rate / before - 1.0 < WORTH * (self.size / size - 1.0) => {
+                self.changed = Some(now);
+                self.resize(size);
+            }
+            _ if settled && self.average < BRISK.as_secs_f64() && self.size() < self.most => {
+                self.before = Some((self.size, rate));
+                self.resize(self.size * MORE);
+            }
+            _ => {}
         }
     }
 }
@@ -144,44 +203,59 @@ mod tests {
     const QUICK: Duration = Duration::from_millis(60);
     const LATE: Duration = Duration::from_secs(5);
 
+    /// The window after so many seconds with a server that answers after 60 ms, and no more than so many a second.
+    fn settled(window: &mut Window, capacity: f64, seconds: f64, now: &mut Instant) -> usize {
+        let mut passed = 0.0;
+        while passed < seconds {
+            let rate = (window.size / QUICK.as_secs_f64()).min(capacity);
+            let took = Duration::from_secs_f64(window.size / rate);
+            *now += Duration::from_secs_f64(1.0 / rate);
+            passed += 1.0 / rate;
+            window.note(took, false, *now);
+        }
+        window.size()
+    }
+
     #[test]
-    fn the_window_doubles_each_round_up_to_the_most() {
-        let mut window = Window::new(300);
-        assert_eq!(window.size(), 64);
-        for _ in 0..64 {
-            window.note(QUICK, Instant::now());
+    fn the_window_doubles_as_long_as_that_brings_more() {
+        let mut now = Instant::now();
+        assert_eq!(settled(&mut Window::new(300), 1e9, 2.0, &mut now), 300);
+        assert_eq!(settled(&mut Window::new(1536), 1e9, 2.0, &mut now), 1536);
+        assert_eq!(settled(&mut Window::new(20), 1e9, 2.0, &mut now), 20);
+        // 64 of them are answered 1,066 times a second, which is all this server can.
+        let mut window = Window::new(1536);
+        assert_eq!(settled(&mut window, 1_100.0, 1.9, &mut now), 64);
+        // Later it can do more, and is tried again.
+        assert_eq!(settled(&mut window, 10_000.0, 4.0, &mut now), 512);
+        // Nobody asks for more than there are: it stays.
+        let mut idle = Window::new(1536);
+        for _ in 0..10_000 {
+            now += Duration::from_millis(1);
+            idle.note(QUICK, true, now);
         }
-        assert_eq!(window.size(), 128);
-        for _ in 0..1000 {
-            window.note(QUICK, Instant::now());
-        }
-        assert_eq!(window.size(), 300);
-        assert_eq!(Window::new(20).size(), 20);
+        assert_eq!(idle.size(), 64);
     }
 
     #[test]
     fn late_answers_shrink_it_and_one_alone_does_not() {
         let mut now = Instant::now();
         let mut window = Window::new(256);
-        for _ in 0..256 {
-            window.note(QUICK, now);
-        }
-        window.note(Duration::from_secs(20), now);
+        assert_eq!(settled(&mut window, 1e9, 2.0, &mut now), 256);
+        window.note(Duration::from_secs(20), false, now);
         assert_eq!(window.size(), 256);
         for _ in 0..100 {
-            window.note(LATE, now);
+            window.note(LATE, false, now);
         }
-        let once = window.size();
-        assert_eq!(once, 204, "many at once are one sign");
+        assert_eq!(window.size(), 204, "many at once are one sign");
         for _ in 0..30 {
             now += SETTLES;
-            window.note(LATE, now);
+            window.note(LATE, false, now);
         }
         assert_eq!(window.size(), 8, "and never to a standstill");
-        for _ in 0..100 {
-            window.note(QUICK, now);
+        for _ in 0..200 {
+            window.note(QUICK, false, now);
         }
-        assert!(window.size() > 8 && window.size() < 30, "it comes back slowly: {}", window.size());
+        assert!(settled(&mut window, 1e9, 4.0, &mut now) > 64, "it comes back");
     }
 
     #[test]
