@@ -16,6 +16,7 @@ use aws_sdk_bedrock::types::{
     ModelDataSource, ModelInvocationJobInputDataConfig, ModelInvocationJobOutputDataConfig, ModelInvocationJobSummary,
     S3Config, SortJobsBy, SortOrder, VpcConfig,
 };
+use futures_util::FutureExt;
 
 use crate::inventory::bedrock::{BedrockRegion, CloudWatchSink, InvocationLogging, S3Sink};
 use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
@@ -23,7 +24,7 @@ use crate::inventory::{Fact, Line, Read};
 use crate::model::observed::{Observed, Told, Why};
 
 use super::cloudwatch;
-use super::listing::{ALL, Page, absent_service, malformed, pages, required_text, sorted};
+use super::listing::{ALL, Page, absent_service, malformed, pages, push_read, required_text, sorted, together};
 use super::scope::{Answer, Scope};
 use super::workloads::{self, Described, Found, Keys, Uses, created, describe_each, lookback};
 
@@ -51,21 +52,24 @@ const OTHER_LISTS: &[&str] = &[
 /// Page size of the list calls.
 const PAGE: i32 = 100;
 
-/// Bedrock of the region.
+/// Bedrock of the region. What is asked first tells whether the service is there; the rest goes side by side.
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
-    let region = region(scope).await;
+    let (region, guardrails) = tokio::join!(region(scope), guardrails(scope));
     let absent = logging_absent(&region);
     let mut lines = vec![region];
-    lines.extend(guardrails(scope).await);
+    lines.extend(guardrails);
     // Parts of a service may reach a region at different times: the silence of one is not that of all.
     if absent && let Some(silent) = absent_service(scope, &lines, OTHER_LISTS) {
         lines.extend(silent);
         return sorted(lines);
     }
-    lines.extend(customization_jobs(scope).await);
-    lines.extend(imported_models(scope).await);
-    lines.extend(batch_jobs(scope).await);
-    lines.extend(evaluation_jobs(scope).await);
+    let lists = vec![
+        customization_jobs(scope).boxed(),
+        imported_models(scope).boxed(),
+        batch_jobs(scope).boxed(),
+        evaluation_jobs(scope).boxed(),
+    ];
+    lines.extend(together(lists).await);
     sorted(lines)
 }
 
@@ -77,10 +81,14 @@ fn logging_absent(region: &Line) -> bool {
 }
 
 async fn region(scope: &Scope) -> Line {
-    let mut reads = Vec::new();
-    let logging = Observed::from_told(logging(scope, &mut reads).await);
-    let metrics = cloudwatch::bedrock_metrics(scope, &mut reads).await;
-    let mantle_metrics = cloudwatch::mantle_metrics(scope, &mut reads).await;
+    let (mut reads, mut of_metrics, mut of_mantle) = (Vec::new(), Vec::new(), Vec::new());
+    let (logging, metrics, mantle_metrics) = tokio::join!(
+        logging(scope, &mut reads),
+        cloudwatch::bedrock_metrics(scope, &mut of_metrics),
+        cloudwatch::mantle_metrics(scope, &mut of_mantle),
+    );
+    let logging = Observed::from_told(logging);
+    of_metrics.iter().chain(&of_mantle).for_each(|read| push_read(&mut reads, read));
     let id = format!("bedrock-invocation-logging:{}:{}", scope.account, scope.region);
     let fact = Fact::Bedrock(BedrockRegion { logging, metrics, mantle_metrics });
     Line::new(&scope.account, Some(&scope.region), id, reads, fact)

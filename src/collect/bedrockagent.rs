@@ -38,8 +38,8 @@ const PAGE: i32 = 100;
 
 /// Agents, knowledge bases, data sources and flows of the region.
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
-    let mut lines = agents(scope).await;
-    lines.extend(knowledge_bases(scope).await);
+    let (mut lines, bases) = tokio::join!(agents(scope), knowledge_bases(scope));
+    lines.extend(bases);
     // Parts of a service may reach a region at different times: the silence of one is not that of all.
     match absent_service(scope, &lines, &["bedrock-agent:ListFlows"]) {
         Some(silent) => lines.extend(silent),

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 
 use crate::inventory::{Fact, Line, Listing, Read};
 use crate::model::observed::{Told, Unknown, Why};
@@ -159,8 +161,18 @@ pub(crate) fn absent_service(scope: &Scope, lines: &[Line], others: &[&'static s
     Some(silent.collect())
 }
 
+/// All lines of lists and services that are asked side by side.
+pub(crate) async fn together(units: Vec<BoxFuture<'_, Vec<Line>>>) -> Vec<Line> {
+    units.into_iter().collect::<FuturesUnordered<_>>().concat().await
+}
+
 /// Runs the futures a few at a time and gives their results in order.
 pub(crate) async fn few_at_a_time<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut futures = futures.into_iter().peekable();
+    // Most lists are empty, and a stream of none costs almost what a call does.
+    if futures.peek().is_none() {
+        return Vec::new();
+    }
     futures_util::stream::iter(futures).buffered(IN_FLIGHT).collect().await
 }
 

@@ -100,7 +100,7 @@ impl Default for Options {
             lookback_days: 365,
             max_described_jobs: 500,
             shard: None,
-            accounts_in_flight: 48,
+            accounts_in_flight: 80,
             max_duration: None,
             stop: Stop::default(),
         }

@@ -3,6 +3,7 @@
 //! Every detail call names the expected owner, so that a bucket that changed hands is an error and not a finding.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_s3::operation::get_bucket_acl::GetBucketAclInput;
 use aws_sdk_s3::operation::get_bucket_encryption::GetBucketEncryptionInput;
@@ -30,7 +31,7 @@ use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown};
 use crate::model::time::Timestamp;
 
-use super::listing::{ALL, Page, few_at_a_time, malformed, pages, push_read, required, required_text, sorted, text};
+use super::listing::{ALL, Page, few_at_a_time, malformed, pages, required, required_text, sorted, text};
 use super::scope::{Answer, Scope};
 
 /// The calls this collector makes.
@@ -134,21 +135,33 @@ pub(crate) fn unread(name: &str, unknown: &Unknown) -> Bucket {
 }
 
 async fn read_one(scope: &Scope, name: String) -> Line {
-    let mut asker = Asker { scope, bucket: &name, reads: Vec::new() };
+    let asker = Asker { scope, bucket: &name, reads: Mutex::default() };
+    let (versioning, object_lock, access_logging, policy, encryption, lifecycle, replication, ownership, acl) = tokio::join!(
+        asker.versioning(),
+        asker.object_lock(),
+        asker.access_logging(),
+        asker.policy(),
+        asker.encryption(),
+        asker.lifecycle(),
+        asker.replication(),
+        asker.ownership(),
+        asker.acl_log_delivery(),
+    );
+    let mut reads = asker.reads.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reads.sort_by(|a, b| a.call.cmp(&b.call));
     let bucket = Bucket {
         region: Ok(scope.region.clone()),
-        versioning: Observed::from_told(asker.versioning().await),
-        object_lock: Observed::from_told(asker.object_lock().await),
-        access_logging: Observed::from_told(asker.access_logging().await),
-        policy: Observed::from_told(asker.policy().await),
-        encryption: Observed::from_told(asker.encryption().await),
-        lifecycle: Observed::from_told(asker.lifecycle().await),
-        replication: Observed::from_told(asker.replication().await),
-        ownership: Observed::from_told(asker.ownership().await),
-        acl_log_delivery: asker.acl_log_delivery().await,
+        versioning: Observed::from_told(versioning),
+        object_lock: Observed::from_told(object_lock),
+        access_logging: Observed::from_told(access_logging),
+        policy: Observed::from_told(policy),
+        encryption: Observed::from_told(encryption),
+        lifecycle: Observed::from_told(lifecycle),
+        replication: Observed::from_told(replication),
+        ownership: Observed::from_told(ownership),
+        acl_log_delivery: acl,
         name: name.clone(),
     };
-    let reads = asker.reads;
     Line::new(&scope.account, Some(&scope.region), bucket_arn(scope, &name), reads, Fact::Bucket(Box::new(bucket)))
 }
 
@@ -160,11 +173,11 @@ fn bucket_arn(scope: &Scope, name: &str) -> String {
 struct Asker<'a> {
     scope: &'a Scope,
     bucket: &'a str,
-    reads: Vec<Read>,
+    reads: Mutex<Vec<Read>>,
 }
 
 impl Asker<'_> {
-    async fn versioning(&mut self) -> Told<Option<Versioning>> {
+    async fn versioning(&self) -> Told<Option<Versioning>> {
         let request = GetBucketVersioningInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let answer = self.scope.ask(&request).await?;
         let versioning = self.take(answer);
@@ -175,7 +188,7 @@ impl Asker<'_> {
         }))
     }
 
-    async fn object_lock(&mut self) -> Told<Option<ObjectLock>> {
+    async fn object_lock(&self) -> Told<Option<ObjectLock>> {
         let call = "s3:GetObjectLockConfiguration";
         let request =
             GetObjectLockConfigurationInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
@@ -188,7 +201,7 @@ impl Asker<'_> {
         Ok(Some(ObjectLock { default_retention: default_retention.flatten() }))
     }
 
-    async fn access_logging(&mut self) -> Told<Option<AccessLogging>> {
+    async fn access_logging(&self) -> Told<Option<AccessLogging>> {
         let call = "s3:GetBucketLogging";
         let request = GetBucketLoggingInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let answer = self.scope.ask(&request).await?;
@@ -202,7 +215,7 @@ impl Asker<'_> {
         logging.transpose()
     }
 
-    async fn policy(&mut self) -> Told<Option<String>> {
+    async fn policy(&self) -> Told<Option<String>> {
         let call = "s3:GetBucketPolicy";
         let request = GetBucketPolicyInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let Some(answer) = self.maybe(&request, &["NoSuchBucketPolicy"]).await? else {
@@ -212,7 +225,7 @@ impl Asker<'_> {
     }
 
     /// A rule without an algorithm leaves AWS's own default, like no rule.
-    async fn encryption(&mut self) -> Told<Option<Encryption>> {
+    async fn encryption(&self) -> Told<Option<Encryption>> {
         let call = "s3:GetBucketEncryption";
         let request = GetBucketEncryptionInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["ServerSideEncryptionConfigurationNotFoundError"];
@@ -229,7 +242,7 @@ impl Asker<'_> {
         }))
     }
 
-    async fn lifecycle(&mut self) -> Told<Option<Vec<LifecycleRule>>> {
+    async fn lifecycle(&self) -> Told<Option<Vec<LifecycleRule>>> {
         let call = "s3:GetBucketLifecycleConfiguration";
         let request =
             GetBucketLifecycleConfigurationInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
@@ -240,7 +253,7 @@ impl Asker<'_> {
         rules.collect::<Told<_>>().map(Some)
     }
 
-    async fn replication(&mut self) -> Told<Option<Vec<ReplicationRule>>> {
+    async fn replication(&self) -> Told<Option<Vec<ReplicationRule>>> {
         let call = "s3:GetBucketReplication";
         let request = GetBucketReplicationInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let absent = &["ReplicationConfigurationNotFoundError"];
@@ -253,7 +266,7 @@ impl Asker<'_> {
         rules.collect::<Told<_>>().map(Some)
     }
 
-    async fn ownership(&mut self) -> Told<Option<String>> {
+    async fn ownership(&self) -> Told<Option<String>> {
         let call = "s3:GetBucketOwnershipControls";
         let request =
             GetBucketOwnershipControlsInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
@@ -264,7 +277,7 @@ impl Asker<'_> {
         Ok(Some(rule.object_ownership.as_str().to_owned()))
     }
 
-    async fn acl_log_delivery(&mut self) -> Told<bool> {
+    async fn acl_log_delivery(&self) -> Told<bool> {
         let call = "s3:GetBucketAcl";
         let request = GetBucketAclInput::builder().bucket(self.bucket).expected_bucket_owner(self.owner());
         let answer = self.scope.ask(&request).await?;
@@ -279,15 +292,19 @@ impl Asker<'_> {
         self.scope.account.as_str()
     }
 
-    fn take<T>(&mut self, answer: Answer<T>) -> T {
-        push_read(&mut self.reads, &answer.read);
+    fn take<T>(&self, answer: Answer<T>) -> T {
+        self.note(answer.read);
         answer.value
     }
 
-    async fn maybe<R: Request>(&mut self, request: &R, absent: &[&str]) -> Told<Option<R::Output>> {
+    async fn maybe<R: Request>(&self, request: &R, absent: &[&str]) -> Told<Option<R::Output>> {
         let (value, read) = self.scope.ask_or_none(request, absent).await?;
-        push_read(&mut self.reads, &read);
+        self.note(read);
         Ok(value)
+    }
+
+    fn note(&self, read: Read) {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(read);
     }
 }
 

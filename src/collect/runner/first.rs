@@ -14,10 +14,10 @@ use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::store::{inventory_file, reached_file};
-use super::sweep::{ACCOUNTS, Sweep, guarded, internal, together};
+use super::sweep::{ACCOUNTS, Sweep, guarded, internal};
 use super::{CollectError, GRACE};
 use crate::aws::session::Entry;
-use crate::collect::listing::{malformed, required};
+use crate::collect::listing::{malformed, required, together};
 use crate::collect::organizations::Chosen;
 use crate::collect::scope::{Answer, Scope};
 use crate::collect::{bedrock, bedrockagent, cloudtrail, s3, sagemaker};
@@ -159,25 +159,27 @@ impl Sweep {
     }
 
     async fn inventory(&self, entry: &Entry, account: &Chosen) -> Vec<Line> {
-        let session = match entry.ready(Session::Evidence).await {
-            Ok(session) => session,
-            Err(unknown) => return vec![not_entered(account, unknown)],
-        };
-        let home = Scope::new(&self.frame, entry, &self.home);
-        let regions = async {
-            if self.reads_trails(account) {
-                enabled_regions(&home).await
-            } else {
-                (Err(not_collected("ec2:DescribeRegions").in_account(&account.id)), Vec::new())
-            }
-        };
-        // Entered meanwhile; whoever asks for workloads hears why if that fails.
+        // Entered both at once; whoever asks for workloads hears why if that fails.
         let workloads = async {
             if account.selected {
                 let _ = entry.ready(Session::Workloads).await;
             }
         };
-        let ((enabled, reads), ()) = tokio::join!(regions, workloads);
+        let evidence = async {
+            let session = entry.ready(Session::Evidence).await?;
+            let home = Scope::new(&self.frame, entry, &self.home);
+            let regions = if self.reads_trails(account) {
+                enabled_regions(&home).await
+            } else {
+                (Err(not_collected("ec2:DescribeRegions").in_account(&account.id)), Vec::new())
+            };
+            Ok((session, home, regions))
+        };
+        let (evidence, ()) = tokio::join!(evidence, workloads);
+        let (session, home, (enabled, reads)) = match evidence {
+            Ok(entered) => entered,
+            Err(unknown) => return vec![not_entered(account, unknown)],
+        };
         let told = self.allowed(&enabled);
         let read: Vec<Region> = if account.selected { told.clone() } else { Vec::new() };
         let read: Vec<Region> = read.into_iter().filter(|region| self.chosen(region)).collect();

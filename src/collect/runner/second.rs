@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use super::CollectError;
 use super::first::Census;
 use super::store::reached_file;
-use super::sweep::{PARTS, Sweep, guarded, together};
+use super::sweep::{PARTS, Sweep, guarded};
 use crate::aws::session::Entry;
 use crate::collect::scope::Scope;
 use crate::collect::{cloudtrail, ec2, kms, listing, logs, s3};
@@ -183,7 +183,7 @@ impl Sweep {
                 units.push(guarded(scope, "cloudtrail", cloudtrail::collect(scope)));
             }
         }
-        lines.extend(together(units).await);
+        lines.extend(listing::together(units).await);
         lines
     }
 }

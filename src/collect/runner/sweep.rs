@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -131,11 +130,6 @@ impl Sweep {
     pub(super) fn is_cut_short(&self, lines: &[Line]) -> bool {
         self.stop().is_set() && lines.iter().any(worth_repeating)
     }
-}
-
-/// All lines of services that are asked side by side.
-pub(super) async fn together(units: Vec<BoxFuture<'_, Vec<Line>>>) -> Vec<Line> {
-    units.into_iter().collect::<FuturesUnordered<_>>().concat().await
 }
 
 /// Runs a collector so that a bug in it costs only what it would have told: that is unknown then, not absent.

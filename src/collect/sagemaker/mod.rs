@@ -9,12 +9,13 @@ mod models;
 mod studio;
 
 use aws_sdk_sagemaker::types::VpcConfig;
+use futures_util::FutureExt;
 
 use crate::inventory::workload::Placement;
 use crate::inventory::{Fact, Line};
 use crate::model::observed::Told;
 
-use super::listing::{absent_service, sorted};
+use super::listing::{absent_service, sorted, together};
 use super::scope::Scope;
 use super::{cloudwatch, workloads};
 
@@ -56,26 +57,28 @@ const OTHER_LISTS: &[&str] = &[
     "sagemaker:ListFeatureGroups",
 ];
 
-/// Every SageMaker workload of the region. One list after the other: AWS publishes no rate limits for these calls,
-/// and what bounds a sweep is the number of accounts, not the length of one.
+/// Every SageMaker workload of the region. The first list tells whether the service is there; the others go side by side.
 pub(crate) async fn collect(scope: &Scope) -> Vec<Line> {
     let mut lines = endpoints::collect(scope).await;
     if let Some(silent) = absent_service(scope, &lines, OTHER_LISTS) {
         lines.extend(silent);
         return sorted(lines);
     }
+    let mut lists = vec![
+        models::collect(scope).boxed(),
+        jobs::training(scope).boxed(),
+        jobs::processing(scope).boxed(),
+        jobs::transform(scope).boxed(),
+        jobs::tuning(scope).boxed(),
+        jobs::automl(scope).boxed(),
+        studio::notebooks(scope).boxed(),
+        studio::domains(scope).boxed(),
+        studio::feature_groups(scope).boxed(),
+    ];
     if lines.iter().any(|line| matches!(line.fact, Fact::Workload(_))) {
-        lines.push(cloudwatch::endpoint_invocations(scope).await);
+        lists.push(cloudwatch::endpoint_invocations(scope).map(|line| vec![line]).boxed());
     }
-    lines.extend(models::collect(scope).await);
-    lines.extend(jobs::training(scope).await);
-    lines.extend(jobs::processing(scope).await);
-    lines.extend(jobs::transform(scope).await);
-    lines.extend(jobs::tuning(scope).await);
-    lines.extend(jobs::automl(scope).await);
-    lines.extend(studio::notebooks(scope).await);
-    lines.extend(studio::domains(scope).await);
-    lines.extend(studio::feature_groups(scope).await);
+    lines.extend(together(lists).await);
     sorted(lines)
 }
 
