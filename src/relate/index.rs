@@ -259,11 +259,19 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// Why something of an account is not in the snapshot: it could not be entered, or nobody asked.
+    /// Why something of an account is not in the snapshot: it could not be entered, is not in the sweep, or nobody asked.
     pub(crate) fn unread(&self, account: &AccountId, call: &'static str) -> Unknown {
         let own = || self.entry.as_ref().and_then(|entry| entry.session.as_ref()).err().cloned();
         let refused = if account == self.account { own() } else { self.shared.not_entered(account) };
-        let unasked = || if self.shared.ended { Unknown::new(call, Why::RunEnded) } else { not_collected(call) };
+        let unasked = || {
+            if self.shared.ended {
+                Unknown::new(call, Why::RunEnded)
+            } else if account != self.account && !self.shared.sweeps(account) {
+                Unknown::new(call, Why::Foreign)
+            } else {
+                not_collected(call)
+            }
+        };
         refused.unwrap_or_else(|| unasked().in_account(account))
     }
 

@@ -620,6 +620,11 @@ impl Shared {
         self.accounts.get(account)?.session.as_ref().err().map(|unknown| (**unknown).clone())
     }
 
+    /// Whether an account is one of the sweep.
+    pub(crate) fn sweeps(&self, account: &AccountId) -> bool {
+        self.accounts.contains_key(account)
+    }
+
     pub(crate) fn trails(&self) -> impl Iterator<Item = Seen<'_, Trail>> {
         all_trails(&self.trails)
     }
