@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
+use aws_sdk_sagemaker::types::ResourceType;
 use aws_sdk_sts::config::{BehaviorVersion, Region as SdkRegion};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -119,6 +120,7 @@ async fn requests_are_those_of_the_sdk() {
         alike!(place, aws_sdk_organizations, list_roots, ListRootsInput);
         alike!(place, aws_sdk_sagemaker, list_models, ListModelsInput, max_results(5), next_token(odd));
         alike!(place, aws_sdk_sagemaker, describe_model, DescribeModelInput, model_name(odd));
+        alike!(place, aws_sdk_sagemaker, search, SearchInput, resource(ResourceType::Model), max_results(5));
         alike!(place, aws_sdk_bedrock, list_guardrails, ListGuardrailsInput, next_token(odd));
         alike!(place, aws_sdk_bedrock, get_imported_model, GetImportedModelInput, model_identifier(odd));
         alike!(place, aws_sdk_bedrockagent, list_agents, ListAgentsInput, max_results(5));

@@ -224,6 +224,7 @@ requests! {
         describe_domain DescribeDomain,
         list_feature_groups ListFeatureGroups,
         describe_feature_group DescribeFeatureGroup,
+        search Search,
     }
     "bedrock" as "bedrock", aws_sdk_bedrock, bedrock => {
         get_model_invocation_logging_configuration GetModelInvocationLoggingConfiguration,

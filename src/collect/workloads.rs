@@ -45,6 +45,7 @@ impl Found {
 }
 
 /// What describing a workload adds.
+#[derive(Clone)]
 pub(crate) struct Described {
     pub uses: Told<Vec<S3Use>>,
     pub placement: Told<Placement>,

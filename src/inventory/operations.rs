@@ -73,6 +73,7 @@ pub static OPERATIONS: &[Operation] = operations! {
     "sagemaker" "DescribeDomain" "sagemaker:DescribeDomain" Workloads ["DomainId"] "network and shared output of a Studio domain"
     "sagemaker" "ListFeatureGroups" "sagemaker:ListFeatureGroups" Workloads ["FeatureGroupSummaries"] "feature groups"
     "sagemaker" "DescribeFeatureGroup" "sagemaker:DescribeFeatureGroup" Workloads ["FeatureGroupName"] "offline store of a feature group"
+    "sagemaker" "Search" "sagemaker:Search" Workloads ["Results"] "jobs, models and feature groups, many at once instead of one by one"
 
     "bedrock" "GetModelInvocationLoggingConfiguration" "bedrock:GetModelInvocationLoggingConfiguration" Workloads [] "whether prompts and answers are recorded"
     "bedrock" "ListModelCustomizationJobs" "bedrock:ListModelCustomizationJobs" Workloads ["modelCustomizationJobSummaries"] "customization jobs"

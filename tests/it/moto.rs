@@ -283,7 +283,7 @@ const SAMPLE: [&str; 7] = [
 const ENTRANCES: [&str; 3] = ["organizations:DescribeOrganization", "organizations:ListAccounts", "sts:AssumeRole"];
 
 /// Actions whose loss changes no finding and no score on the baseline, and why. Any other must change something.
-const IDLE: [(&str, &[&str]); 7] = [
+const IDLE: [(&str, &[&str]); 8] = [
     (
         "no knowledge base, flow, imported model, customization or evaluation job",
         &[
@@ -317,6 +317,7 @@ const IDLE: [(&str, &[&str]); 7] = [
         ],
     ),
     ("no domain and no feature group", &["sagemaker:DescribeDomain", "sagemaker:DescribeFeatureGroup"]),
+    ("what a search does not tell, describing does", &["sagemaker:Search"]),
 ];
 
 #[test]

@@ -14,17 +14,46 @@ use aws_sdk_sagemaker::operation::list_training_jobs::ListTrainingJobsInput;
 use aws_sdk_sagemaker::operation::list_transform_jobs::ListTransformJobsInput;
 use aws_sdk_sagemaker::types::{
     AutoMlSortBy, AutoMlSortOrder, Channel, CheckpointConfig, HyperParameterTrainingJobDefinition,
-    HyperParameterTuningJobSortByOptions, OutputDataConfig, ResourceConfig, SortBy, SortOrder,
+    HyperParameterTuningJobSortByOptions, OutputDataConfig, ResourceConfig, ResourceType, SortBy, SortOrder,
 };
 
 use crate::collect::listing::{Page, pages};
 use crate::collect::scope::{Answer, Scope};
 use crate::collect::workloads::{Described, Found, Keys, Uses, created, describe_each, lookback};
-use crate::inventory::Line;
 use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
+use crate::inventory::{Line, Read};
 use crate::model::observed::Told;
 
-use super::{PAGE, placement};
+use super::search::Searched;
+use super::{PAGE, SEARCH, placement};
+
+/// Locations and keys of a training job. What describes one and what a search finds have the same members, and the SDK
+/// two types.
+macro_rules! training_uses {
+    ($job:ident) => {{
+        let mut uses = Uses::default();
+        let mut keys = Keys::default();
+        channel_uses(&mut uses, "", $job.input_data_config());
+        let model = $job.model_artifacts.as_ref().and_then(|model| model.s3_model_artifacts.as_ref());
+        uses.add(S3Role::Artifact, "ModelArtifacts.S3ModelArtifacts", model);
+        output_uses(&mut uses, &mut keys, "", $job.output_data_config.as_ref(), $job.checkpoint_config.as_ref());
+        if let Some(debug) = &$job.debug_hook_config {
+            uses.add(S3Role::AppData, "DebugHookConfig.S3OutputPath", debug.s3_output_path.as_ref());
+        }
+        for (i, rule) in $job.debug_rule_configurations().iter().enumerate() {
+            let field = format!("DebugRuleConfigurations[{i}].S3OutputPath");
+            uses.add(S3Role::AppData, field, rule.s3_output_path.as_ref());
+        }
+        if let Some(board) = &$job.tensor_board_output_config {
+            uses.add(S3Role::AppData, "TensorBoardOutputConfig.S3OutputPath", board.s3_output_path.as_ref());
+        }
+        if let Some(profiler) = &$job.profiler_config {
+            uses.add(S3Role::AppData, "ProfilerConfig.S3OutputPath", profiler.s3_output_path.as_ref());
+        }
+        volume_key(&mut keys, $job.resource_config.as_ref());
+        (uses, keys)
+    }};
+}
 
 pub(super) async fn training(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListTrainingJobs", scope.max_jobs, |token| async move {
@@ -43,37 +72,30 @@ pub(super) async fn training(scope: &Scope) -> Vec<Line> {
         let status = j.training_job_status.as_ref().map(|s| s.as_str());
         Some(Found::new(j.training_job_arn, j.training_job_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::TrainingJob, listed, |found| describe_training(scope, found)).await
+    let searched = Searched::of(scope, ResourceType::TrainingJob, &listed, |record, read| {
+        let job = record.training_job.as_ref()?;
+        // Rules of the profiler have outputs of their own, which Search leaves out.
+        if job.profiler_config.is_some() {
+            return None;
+        }
+        let placement = placement(scope, SEARCH, job.vpc_config.as_ref(), Placement::AwsVpc);
+        let (uses, keys) = training_uses!(job);
+        Some((job.training_job_arn.clone()?, Described::new(uses, placement, keys, read.clone())))
+    })
+    .await;
+    let describe = |found| searched.or(found, |found| describe_training(scope, found));
+    describe_each(scope, WorkloadKind::TrainingJob, listed, describe).await
 }
 
 async fn describe_training(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeTrainingJob";
     let request = DescribeTrainingJobInput::builder().training_job_name(found.id);
     let Answer { value: job, read } = scope.ask(&request).await?;
-    let mut uses = Uses::default();
-    let mut keys = Keys::default();
-    channel_uses(&mut uses, "", job.input_data_config());
-    let model = job.model_artifacts.as_ref().and_then(|model| model.s3_model_artifacts.as_ref());
-    uses.add(S3Role::Artifact, "ModelArtifacts.S3ModelArtifacts", model);
-    output_uses(&mut uses, &mut keys, "", job.output_data_config.as_ref(), job.checkpoint_config.as_ref());
-    if let Some(debug) = &job.debug_hook_config {
-        uses.add(S3Role::AppData, "DebugHookConfig.S3OutputPath", debug.s3_output_path.as_ref());
-    }
-    for (i, rule) in job.debug_rule_configurations().iter().enumerate() {
-        let field = format!("DebugRuleConfigurations[{i}].S3OutputPath");
-        uses.add(S3Role::AppData, field, rule.s3_output_path.as_ref());
-    }
-    if let Some(board) = &job.tensor_board_output_config {
-        uses.add(S3Role::AppData, "TensorBoardOutputConfig.S3OutputPath", board.s3_output_path.as_ref());
-    }
-    if let Some(profiler) = &job.profiler_config {
-        uses.add(S3Role::AppData, "ProfilerConfig.S3OutputPath", profiler.s3_output_path.as_ref());
-    }
+    let (mut uses, keys) = training_uses!(job);
     for (i, rule) in job.profiler_rule_configurations().iter().enumerate() {
         let field = format!("ProfilerRuleConfigurations[{i}].S3OutputPath");
         uses.add(S3Role::AppData, field, rule.s3_output_path.as_ref());
     }
-    volume_key(&mut keys, job.resource_config.as_ref());
     let placement = placement(scope, call, job.vpc_config.as_ref(), Placement::AwsVpc);
     Ok(Described::new(uses, placement, keys, read))
 }
@@ -198,15 +220,33 @@ pub(super) async fn tuning(scope: &Scope) -> Vec<Line> {
         let found = Found::new(j.hyper_parameter_tuning_job_arn, j.hyper_parameter_tuning_job_name, created)?;
         Some(found.status(status))
     });
-    describe_each(scope, WorkloadKind::TuningJob, listed, |found| describe_tuning(scope, found)).await
+    let searched = Searched::of(scope, ResourceType::HyperParameterTuningJob, &listed, |record, read| {
+        let job = record.hyper_parameter_tuning_job.as_ref()?;
+        let (one, many) = (job.training_job_definition.as_ref(), job.training_job_definitions());
+        Some((job.hyper_parameter_tuning_job_arn.clone()?, tuned(scope, SEARCH, one, many, read.clone())))
+    })
+    .await;
+    let describe = |found| searched.or(found, |found| describe_tuning(scope, found));
+    describe_each(scope, WorkloadKind::TuningJob, listed, describe).await
 }
 
 async fn describe_tuning(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeHyperParameterTuningJob";
     let request = DescribeHyperParameterTuningJobInput::builder().hyper_parameter_tuning_job_name(found.id);
     let Answer { value: job, read } = scope.ask(&request).await?;
-    let one = job.training_job_definition.iter().map(|definition| ("TrainingJobDefinition.".to_owned(), definition));
-    let many = job.training_job_definitions().iter().enumerate();
+    Ok(tuned(scope, call, job.training_job_definition.as_ref(), job.training_job_definitions(), read))
+}
+
+/// A tuning job by the training jobs it defines: one, or several.
+fn tuned(
+    scope: &Scope,
+    call: &str,
+    one: Option<&HyperParameterTrainingJobDefinition>,
+    many: &[HyperParameterTrainingJobDefinition],
+    read: Read,
+) -> Described {
+    let one = one.into_iter().map(|definition| ("TrainingJobDefinition.".to_owned(), definition));
+    let many = many.iter().enumerate();
     let many = many.map(|(i, definition)| (format!("TrainingJobDefinitions[{i}]."), definition));
     let definitions: Vec<_> = one.chain(many).collect();
 
@@ -216,7 +256,7 @@ async fn describe_tuning(scope: &Scope, found: Found) -> Told<Described> {
         definition_uses(&mut uses, &mut keys, path, definition);
     }
     let placement = tuning_placement(scope, call, definitions.iter().map(|(_, definition)| *definition));
-    Ok(Described::new(uses, placement, keys, read))
+    Described::new(uses, placement, keys, read)
 }
 
 fn definition_uses(uses: &mut Uses, keys: &mut Keys, path: &str, definition: &HyperParameterTrainingJobDefinition) {

@@ -6,6 +6,7 @@
 mod endpoints;
 mod jobs;
 mod models;
+mod search;
 mod studio;
 
 use aws_sdk_sagemaker::types::VpcConfig;
@@ -42,7 +43,11 @@ pub(crate) const CALLS: &[&str] = &[
     "sagemaker:DescribeDomain",
     "sagemaker:ListFeatureGroups",
     "sagemaker:DescribeFeatureGroup",
+    SEARCH,
 ];
+
+/// Tells the members of many resources at once.
+const SEARCH: &str = "sagemaker:Search";
 
 /// The list calls after the first.
 const OTHER_LISTS: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use aws_sdk_sagemaker::operation::describe_model::DescribeModelInput;
 use aws_sdk_sagemaker::operation::list_models::ListModelsInput;
-use aws_sdk_sagemaker::types::{ContainerDefinition, S3ModelDataSource};
+use aws_sdk_sagemaker::types::{ContainerDefinition, ResourceType, S3ModelDataSource};
 
 use crate::collect::listing::{ALL, Page, pages};
 use crate::collect::scope::{Answer, Scope};
@@ -11,7 +11,8 @@ use crate::inventory::Line;
 use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
 use crate::model::observed::Told;
 
-use super::{PAGE, placement};
+use super::search::Searched;
+use super::{PAGE, SEARCH, placement};
 
 pub(super) async fn collect(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListModels", ALL, |token| async move {
@@ -21,22 +22,35 @@ pub(super) async fn collect(scope: &Scope) -> Vec<Line> {
     })
     .await
     .named(scope, |m, read| Found::new(m.model_arn, m.model_name, created(scope, m.creation_time.as_ref(), read)));
-    describe_each(scope, WorkloadKind::Model, listed, |found| describe(scope, found)).await
+    let searched = Searched::of(scope, ResourceType::Model, &listed, |record, read| {
+        let model = record.model.as_ref()?.model.as_ref()?;
+        let uses = model_uses(model.primary_container.as_ref(), model.containers());
+        let placement = placement(scope, SEARCH, model.vpc_config.as_ref(), Placement::AwsVpc);
+        Some((model.model_arn.clone()?, Described::new(uses, placement, Keys::default(), read.clone())))
+    })
+    .await;
+    let describe = |found| searched.or(found, |found| describe(scope, found));
+    describe_each(scope, WorkloadKind::Model, listed, describe).await
 }
 
 async fn describe(scope: &Scope, found: Found) -> Told<Described> {
     let call = "sagemaker:DescribeModel";
     let request = DescribeModelInput::builder().model_name(found.id);
     let Answer { value: model, read } = scope.ask(&request).await?;
-    let mut uses = Uses::default();
-    if let Some(container) = &model.primary_container {
-        container_uses(&mut uses, "PrimaryContainer", container);
-    }
-    for (i, container) in model.containers().iter().enumerate() {
-        container_uses(&mut uses, &format!("Containers[{i}]"), container);
-    }
+    let uses = model_uses(model.primary_container.as_ref(), model.containers());
     let placement = placement(scope, call, model.vpc_config.as_ref(), Placement::AwsVpc);
     Ok(Described::new(uses, placement, Keys::default(), read))
+}
+
+fn model_uses(primary: Option<&ContainerDefinition>, containers: &[ContainerDefinition]) -> Uses {
+    let mut uses = Uses::default();
+    if let Some(container) = primary {
+        container_uses(&mut uses, "PrimaryContainer", container);
+    }
+    for (i, container) in containers.iter().enumerate() {
+        container_uses(&mut uses, &format!("Containers[{i}]"), container);
+    }
+    uses
 }
 
 fn container_uses(uses: &mut Uses, path: &str, container: &ContainerDefinition) {

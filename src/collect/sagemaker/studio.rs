@@ -6,16 +6,19 @@ use aws_sdk_sagemaker::operation::describe_notebook_instance::DescribeNotebookIn
 use aws_sdk_sagemaker::operation::list_domains::ListDomainsInput;
 use aws_sdk_sagemaker::operation::list_feature_groups::ListFeatureGroupsInput;
 use aws_sdk_sagemaker::operation::list_notebook_instances::ListNotebookInstancesInput;
-use aws_sdk_sagemaker::types::{AppNetworkAccessType, CustomFileSystemConfig, UserSettings};
+use aws_sdk_sagemaker::types::{
+    AppNetworkAccessType, CustomFileSystemConfig, OfflineStoreConfig, OnlineStoreConfig, ResourceType, UserSettings,
+};
 
 use crate::collect::listing::{ALL, Page, malformed, pages, required, text};
 use crate::collect::scope::{Answer, Scope};
 use crate::collect::workloads::{self, Described, Found, Keys, Uses, created, describe_each};
-use crate::inventory::Line;
 use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
+use crate::inventory::{Line, Read};
 use crate::model::observed::Told;
 
 use super::PAGE;
+use super::search::Searched;
 
 pub(super) async fn notebooks(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListNotebookInstances", ALL, |token| async move {
@@ -122,22 +125,33 @@ pub(super) async fn feature_groups(scope: &Scope) -> Vec<Line> {
         let status = g.feature_group_status.as_ref().map(|s| s.as_str());
         Some(Found::new(g.feature_group_arn, g.feature_group_name, created)?.status(status))
     });
-    describe_each(scope, WorkloadKind::FeatureGroup, listed, |found| describe_group(scope, found)).await
+    let searched = Searched::of(scope, ResourceType::FeatureGroup, &listed, |record, read| {
+        let group = record.feature_group.as_ref()?;
+        let (offline, online) = (group.offline_store_config.as_ref(), group.online_store_config.as_ref());
+        Some((group.feature_group_arn.clone()?, stored(offline, online, read.clone())))
+    })
+    .await;
+    let describe = |found| searched.or(found, |found| describe_group(scope, found));
+    describe_each(scope, WorkloadKind::FeatureGroup, listed, describe).await
 }
 
-/// A group without an offline store keeps nothing in S3.
 async fn describe_group(scope: &Scope, found: Found) -> Told<Described> {
     let request = DescribeFeatureGroupInput::builder().feature_group_name(found.id);
     let Answer { value: group, read } = scope.ask(&request).await?;
+    Ok(stored(group.offline_store_config.as_ref(), group.online_store_config.as_ref(), read))
+}
+
+/// A group without an offline store keeps nothing in S3.
+fn stored(offline: Option<&OfflineStoreConfig>, online: Option<&OnlineStoreConfig>, read: Read) -> Described {
     let mut uses = Uses::default();
     let mut keys = Keys::default();
-    if let Some(store) = group.offline_store_config.as_ref().and_then(|offline| offline.s3_storage_config.as_ref()) {
+    if let Some(store) = offline.and_then(|offline| offline.s3_storage_config.as_ref()) {
         let path = "OfflineStoreConfig.S3StorageConfig";
         uses.add(S3Role::Training, format!("{path}.S3Uri"), store.s3_uri.as_ref());
         uses.add(S3Role::Training, format!("{path}.ResolvedOutputS3Uri"), store.resolved_output_s3_uri.as_ref());
         keys.add(store.kms_key_id.as_ref());
     }
-    let online = group.online_store_config.as_ref().and_then(|online| online.security_config.as_ref());
+    let online = online.and_then(|online| online.security_config.as_ref());
     keys.add(online.and_then(|security| security.kms_key_id.as_ref()));
-    Ok(Described::new(uses, Ok(Placement::Nowhere), keys, read))
+    Described::new(uses, Ok(Placement::Nowhere), keys, read)
 }

@@ -31,6 +31,7 @@ const COLLECTORS: &[(&[&str], &str)] = &[
             include_str!("../sagemaker/endpoints.rs"),
             include_str!("../sagemaker/jobs.rs"),
             include_str!("../sagemaker/models.rs"),
+            include_str!("../sagemaker/search.rs"),
             include_str!("../sagemaker/studio.rs"),
         ),
     ),
@@ -136,6 +137,44 @@ fn lists_are_read_to_the_end_over_empty_pages() {
     assert_eq!(why(&listing(&lines, "sagemaker:ListAutoMLJobs").count), Why::Malformed);
     assert_eq!(why(&listing(&lines, "sagemaker:ListFeatureGroups").count), Why::Failed);
     assert_eq!(listing(&lines, "sagemaker:ListDomains").count, Ok(0));
+}
+
+#[test]
+fn what_a_search_leaves_open_is_described() {
+    let scope = scope(&[
+        (
+            "ListModels",
+            200,
+            r#"{"Models": [{"ModelName": "a", "ModelArn": "arn:a"}, {"ModelName": "b", "ModelArn": "arn:b"},
+                {"ModelName": "c", "ModelArn": "arn:c"}]}"#,
+        ),
+        // The index is behind: it still has what is gone, and lacks what is new.
+        (
+            "Search",
+            200,
+            r#"{"Results": [
+                {"Model": {"Model": {"ModelArn": "arn:gone", "PrimaryContainer": {"ModelDataUrl": "s3://gone/x"}}}},
+                {"Model": {"Model": {"ModelArn": "arn:a", "PrimaryContainer": {"ModelDataUrl": "s3://a/x"},
+                                     "VpcConfig": {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}}},
+                {"Model": {}}, {}], "NextToken": "1"}"#,
+        ),
+        ("Search", 400, r#"{"__type": "AccessDeniedException", "message": "no"}"#),
+        ("DescribeModel", 200, r#"{"ModelName": "x", "PrimaryContainer": {"ModelDataUrl": "s3://x/x"}}"#),
+        ("DescribeModel", 400, r#"{"__type": "AccessDeniedException", "message": "no"}"#),
+    ]);
+    let lines = run(sagemaker::collect(&scope));
+    assert_eq!(listing(&lines, "sagemaker:ListModels").count, Ok(3));
+    let a = workload(&lines, "a");
+    assert_eq!(uses(a), ["artifact PrimaryContainer.ModelDataUrl s3://a/x"]);
+    assert_eq!(a.placement, Ok(Placement::Subnets(vec!["subnet-1".into()])));
+    let described = ["b", "c"].map(|name| workload(&lines, name).uses.clone());
+    assert_eq!(described.iter().filter(|uses| uses.is_ok()).count(), 1, "{described:?}");
+    assert!(
+        described.iter().any(|uses| uses.as_ref().is_err_and(|unknown| {
+            (unknown.call.as_str(), unknown.why) == ("sagemaker:DescribeModel", Why::Denied)
+        }))
+    );
+    assert!(lines.iter().all(|line| line.id.as_str() != "arn:gone"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ const TELL_GONE: &str = "DescribeEndpoint*|DescribeModel|Describe*Job*|DescribeN
      DescribeSubscriptionFilters";
 /// Lists that AWS hands out in pages.
 const PAGED: &str = "ListEndpoints|ListModels|List*Jobs|ListNotebookInstances|ListDomains|ListFeatureGroups|\
-     ListImportedModels|ListGuardrails|ListAgents|ListKnowledgeBases|ListDataSources|ListFlows|DescribeSubnets|\
+     Search|ListImportedModels|ListGuardrails|ListAgents|ListKnowledgeBases|ListDataSources|ListFlows|DescribeSubnets|\
      DescribeFlowLogs|DescribeLogGroups|DescribeSubscriptionFilters|DescribeDelivery*|DescribeDeliveries|ListMetrics|\
      ListBuckets|ListAccounts|ListRoots|ListOrganizationalUnitsForParent";
 /// In times of what is waited.

@@ -61,6 +61,8 @@ const FOLLOWS: &[(&str, &str)] = &[
     ("sagemaker:DescribeNotebookInstance", "sagemaker:ListNotebookInstances"),
     ("sagemaker:DescribeDomain", "sagemaker:ListDomains"),
     ("sagemaker:DescribeFeatureGroup", "sagemaker:ListFeatureGroups"),
+    // Most of what is searched for is training jobs.
+    ("sagemaker:Search", "sagemaker:ListTrainingJobs"),
     ("bedrock:GetModelCustomizationJob", "bedrock:ListModelCustomizationJobs"),
     ("bedrock:GetImportedModel", "bedrock:ListImportedModels"),
     ("bedrock:GetEvaluationJob", "bedrock:ListEvaluationJobs"),

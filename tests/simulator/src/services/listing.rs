@@ -87,7 +87,8 @@ fn resources<'a>(call: &Call<'a>, kind: &str) -> &'a [Value] {
     account.map_or(&[], |account| account.all(call.region, call.service, kind))
 }
 
-fn listed(call: &Call<'_>, list: &List) -> Outcome {
+/// One page of a list.
+pub(crate) fn listed(call: &Call<'_>, list: &List) -> Outcome {
     let (offset, size) = window(call, list.pages)?;
     let mut found: Vec<&Value> = resources(call, list.kind).iter().filter(|item| meets(call, list, item)).collect();
     order(call, list, &mut found);

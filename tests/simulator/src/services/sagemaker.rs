@@ -1,13 +1,54 @@
-//! SageMaker: endpoints, models, jobs, notebooks, domains and feature groups.
+//! SageMaker: endpoints, models, jobs, notebooks, domains and feature groups, and the search over them.
 //!
 //! Words of "not found" differ by operation
 //! (<https://github.com/aws-controllers-k8s/sagemaker-controller/blob/main/generator.yaml> collects them).
 
+use serde_json::{Value, json};
+
 use super::listing::{self, Describe, List, SAGEMAKER};
-use super::{AwsError, Call, Outcome};
+use super::{Answer, AwsError, Call, Outcome};
 
 pub(crate) fn answer(call: &Call<'_>) -> Outcome {
-    listing::answer(call, LISTS, DESCRIPTIONS).unwrap_or_else(|| Err(AwsError::unknown_operation(call)))
+    match call.operation {
+        "Search" => search(call),
+        _ => listing::answer(call, LISTS, DESCRIPTIONS).unwrap_or_else(|| Err(AwsError::unknown_operation(call))),
+    }
+}
+
+/// Kinds that can be searched, as the input names them, and the list that orders them. There are more.
+const SEARCHED: &[(&str, &str)] = &[
+    ("TrainingJob", "ListTrainingJobs"),
+    ("HyperParameterTuningJob", "ListHyperParameterTuningJobs"),
+    ("Model", "ListModels"),
+    ("FeatureGroup", "ListFeatureGroups"),
+];
+
+/// Members that descriptions have and search records lack.
+const UNSEARCHED: &[&str] = &["ProfilerRuleConfigurations"];
+
+/// All resources of a kind with all their members, a page at a time. Expressions to filter them by are not simulated.
+fn search(call: &Call<'_>) -> Outcome {
+    if call.input.get("SearchExpression").is_some() {
+        return Err(AwsError::new(INVALID, 400, "SearchExpression is not simulated"));
+    }
+    let kind = call.text("Resource").ok_or_else(|| listing::missing_parameter("Resource"))?;
+    let list = SEARCHED.iter().find(|(name, _)| *name == kind);
+    let list = list.and_then(|(_, operation)| LISTS.iter().find(|list| list.operation == *operation));
+    let list = list.ok_or_else(|| AwsError::new(INVALID, 400, format!("Search of {kind} is not simulated")))?;
+    let whole = List { items: "Results", summary: &[], ..*list };
+    let Answer::Json(mut answer) = listing::listed(call, &whole)? else {
+        return Err(AwsError::unknown_operation(call));
+    };
+    if let Some(Value::Array(results)) = answer.get_mut("Results") {
+        for result in results {
+            let mut record = result.take();
+            if let Value::Object(members) = &mut record {
+                members.retain(|name, _| !UNSEARCHED.contains(&name.as_str()));
+            }
+            *result = if kind == "Model" { json!({ kind: { "Model": record } }) } else { json!({ kind: record }) };
+        }
+    }
+    Ok(Answer::Json(answer))
 }
 
 const fn list(
