@@ -221,7 +221,12 @@ impl Asker<'_> {
         let Some(answer) = self.maybe(&request, &["NoSuchBucketPolicy"]).await? else {
             return Ok(None);
         };
-        required_text(self.scope, call, "the policy", answer.policy).map(Some)
+        let policy = required_text(self.scope, call, "the policy", answer.policy)?;
+        // The SDK hands on whatever came.
+        if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&policy).is_err() {
+            return Err(malformed(self.scope, call, "the policy is no JSON document"));
+        }
+        Ok(Some(policy))
     }
 
     /// A rule without an algorithm leaves AWS's own default, like no rule.
