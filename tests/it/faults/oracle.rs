@@ -22,7 +22,8 @@ fn reasons(kind: Kind) -> &'static [Why] {
         Kind::Error500 | Kind::Dropped | Kind::SkewRefused => &[Why::Failed],
         // Errors lose their code and message when they are cut; their status alone still tells some of them.
         Kind::Reset | Kind::Truncate => &[Why::Malformed, Why::Failed, Why::Denied],
-        Kind::Malformed => &[Why::Malformed, Why::Failed, Why::Denied],
+        // A bucket policy whose statements are none is handed on as it is, and decides nothing.
+        Kind::Malformed => &[Why::Malformed, Why::Failed, Why::Denied, Why::Undecidable],
         Kind::EmptyObject | Kind::RepeatToken | Kind::EndlessToken => &[Why::Malformed],
         Kind::Slow | Kind::Hang => &[Why::TimedOut],
         Kind::EmptyPageWithToken => &[],
