@@ -24,7 +24,7 @@ use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
 use crate::inventory::{Line, Read};
 use crate::model::observed::Told;
 
-use super::search::Searched;
+use super::search::{Record, Searched};
 use super::{PAGE, SEARCH, placement};
 
 /// Locations and keys of a training job. What describes one and what a search finds have the same members, and the SDK
@@ -80,7 +80,13 @@ pub(super) async fn training(scope: &Scope) -> Vec<Line> {
         }
         let placement = placement(scope, SEARCH, job.vpc_config.as_ref(), Placement::AwsVpc);
         let (uses, keys) = training_uses!(job);
-        Some((job.training_job_arn.clone()?, Described::new(uses, placement, keys, read.clone())))
+        job.output_data_config.as_ref()?;
+        Some(Record {
+            arn: job.training_job_arn.as_deref(),
+            created: job.creation_time.as_ref(),
+            status: job.training_job_status.as_ref().map(|status| status.as_str()),
+            described: Described::new(uses, placement, keys, read.clone()),
+        })
     })
     .await;
     let describe = |found| searched.or(found, |found| describe_training(scope, found));
@@ -223,7 +229,12 @@ pub(super) async fn tuning(scope: &Scope) -> Vec<Line> {
     let searched = Searched::of(scope, ResourceType::HyperParameterTuningJob, &listed, |record, read| {
         let job = record.hyper_parameter_tuning_job.as_ref()?;
         let (one, many) = (job.training_job_definition.as_ref(), job.training_job_definitions());
-        Some((job.hyper_parameter_tuning_job_arn.clone()?, tuned(scope, SEARCH, one, many, read.clone())))
+        (one.is_some() || !many.is_empty()).then(|| Record {
+            arn: job.hyper_parameter_tuning_job_arn.as_deref(),
+            created: job.creation_time.as_ref(),
+            status: job.hyper_parameter_tuning_job_status.as_ref().map(|status| status.as_str()),
+            described: tuned(scope, SEARCH, one, many, read.clone()),
+        })
     })
     .await;
     let describe = |found| searched.or(found, |found| describe_tuning(scope, found));

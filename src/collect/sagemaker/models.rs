@@ -11,7 +11,7 @@ use crate::inventory::Line;
 use crate::inventory::workload::{Placement, S3Role, WorkloadKind};
 use crate::model::observed::Told;
 
-use super::search::Searched;
+use super::search::{Record, Searched};
 use super::{PAGE, SEARCH, placement};
 
 pub(super) async fn collect(scope: &Scope) -> Vec<Line> {
@@ -26,7 +26,12 @@ pub(super) async fn collect(scope: &Scope) -> Vec<Line> {
         let model = record.model.as_ref()?.model.as_ref()?;
         let uses = model_uses(model.primary_container.as_ref(), model.containers());
         let placement = placement(scope, SEARCH, model.vpc_config.as_ref(), Placement::AwsVpc);
-        Some((model.model_arn.clone()?, Described::new(uses, placement, Keys::default(), read.clone())))
+        (model.primary_container.is_some() || !model.containers().is_empty()).then(|| Record {
+            arn: model.model_arn.as_deref(),
+            created: model.creation_time.as_ref(),
+            status: None,
+            described: Described::new(uses, placement, Keys::default(), read.clone()),
+        })
     })
     .await;
     let describe = |found| searched.or(found, |found| describe(scope, found));

@@ -18,7 +18,7 @@ use crate::inventory::{Line, Read};
 use crate::model::observed::Told;
 
 use super::PAGE;
-use super::search::Searched;
+use super::search::{Record, Searched};
 
 pub(super) async fn notebooks(scope: &Scope) -> Vec<Line> {
     let listed = pages(scope, "sagemaker:ListNotebookInstances", ALL, |token| async move {
@@ -128,7 +128,12 @@ pub(super) async fn feature_groups(scope: &Scope) -> Vec<Line> {
     let searched = Searched::of(scope, ResourceType::FeatureGroup, &listed, |record, read| {
         let group = record.feature_group.as_ref()?;
         let (offline, online) = (group.offline_store_config.as_ref(), group.online_store_config.as_ref());
-        Some((group.feature_group_arn.clone()?, stored(offline, online, read.clone())))
+        (offline.is_some() || online.is_some()).then(|| Record {
+            arn: group.feature_group_arn.as_deref(),
+            created: group.creation_time.as_ref(),
+            status: group.feature_group_status.as_ref().map(|status| status.as_str()),
+            described: stored(offline, online, read.clone()),
+        })
     })
     .await;
     let describe = |found| searched.or(found, |found| describe_group(scope, found));

@@ -145,17 +145,18 @@ fn what_a_search_leaves_open_is_described() {
         (
             "ListModels",
             200,
-            r#"{"Models": [{"ModelName": "a", "ModelArn": "arn:a"}, {"ModelName": "b", "ModelArn": "arn:b"},
-                {"ModelName": "c", "ModelArn": "arn:c"}]}"#,
+            r#"{"Models": [{"ModelName": "a", "ModelArn": "arn:a", "CreationTime": 1.7e9},
+                {"ModelName": "b", "ModelArn": "arn:b", "CreationTime": 1.7e9}, {"ModelName": "c", "ModelArn": "arn:c"}]}"#,
         ),
-        // The index is behind: it still has what is gone, and lacks what is new.
+        // The index is behind: it still has what is gone, and an earlier model by the name of one, and lacks what is new.
         (
             "Search",
             200,
             r#"{"Results": [
                 {"Model": {"Model": {"ModelArn": "arn:gone", "PrimaryContainer": {"ModelDataUrl": "s3://gone/x"}}}},
-                {"Model": {"Model": {"ModelArn": "arn:a", "PrimaryContainer": {"ModelDataUrl": "s3://a/x"},
+                {"Model": {"Model": {"ModelArn": "arn:a", "CreationTime": 1.7e9, "PrimaryContainer": {"ModelDataUrl": "s3://a/x"},
                                      "VpcConfig": {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}}},
+                {"Model": {"Model": {"ModelArn": "arn:b", "CreationTime": 1.6e9, "PrimaryContainer": {"ModelDataUrl": "s3://old/x"}}}},
                 {"Model": {}}, {}], "NextToken": "1"}"#,
         ),
         ("Search", 400, r#"{"__type": "AccessDeniedException", "message": "no"}"#),
