@@ -201,7 +201,8 @@ fn a_signal_ends_a_run_soon_and_leaves_what_can_be_gone_on_with() {
         send(signal, &run);
         let began = Instant::now();
         assert_eq!(run.wait().unwrap().code(), Some(130));
-        assert!(began.elapsed() < Duration::from_secs(7), "{signal}: {:?}", began.elapsed());
+        // Five seconds on a machine of its own; what else runs here may take the cores. Undisturbed it would go on for longer.
+        assert!(began.elapsed() < Duration::from_secs(15), "{signal}: {:?}", began.elapsed());
         assert_eq!(organization.manifest("run")["complete"], false);
         assert!(!organization.out("run/results.json").exists());
         organization.goes_on("run");
