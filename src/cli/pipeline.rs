@@ -106,7 +106,11 @@ pub(crate) fn judge(
         as_of: as_of.unwrap_or(manifest.as_of),
     };
     let mut spool = Spool::begin(dir)?;
-    let results = assess::stream(&input, &reader.accounts(), |account| reader.account(account), &mut spool)?;
+    // Threads of their own, which end here: what the allocator kept for them can then be used for the reports.
+    let threads = rayon::ThreadPoolBuilder::new().build().context("cannot start threads to judge with")?;
+    let results =
+        threads.install(|| assess::stream(&input, &reader.accounts(), |account| reader.account(account), &mut spool))?;
+    drop(threads);
     Ok(spool.assemble(&results, organization.accounts.iter().map(|account| &account.id))?)
 }
 

@@ -131,8 +131,13 @@ impl<'a> Index<'a> {
             self.hold(kept.holder, Held { source, prefix, counts_for: own.clone(), chain });
         }
         for seen in self.trails.values().copied().collect::<Vec<_>>() {
+            let destinations: Vec<_> =
+                trails::destinations(seen.fact).into_iter().filter(|(holder, _)| self.concerned(holder)).collect();
+            if destinations.is_empty() {
+                continue;
+            }
             let counts_for = trails::ai_accounts(self.shared, seen.fact);
-            for (holder, prefix) in trails::destinations(seen.fact) {
+            for (holder, prefix) in destinations {
                 let (source, chain) = (Source::ApiActivity, trails::chain(seen.fact));
                 self.hold(holder, Held { source, prefix, counts_for: counts_for.clone(), chain });
             }
@@ -196,24 +201,26 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Notes what lands in a holder of the account, or in one that no account of the sweep owns and that concerns it.
-    /// The rest is told by whoever owns the holder.
+    /// Notes what lands in a holder, where that is of concern here.
     fn hold(&mut self, holder: Holder, held: Held) {
-        if held.counts_for.is_empty() {
+        if held.counts_for.is_empty() || !self.concerned(&holder) {
             return;
         }
         match holder {
+            Holder::Bucket(name) => self.held.entry(name).or_default().push(held),
+            Holder::Group(key) => self.held_groups.entry(key).or_default().push(held),
+        }
+    }
+
+    /// Whether a holder is the account's, or one that no account of the sweep owns and that concerns it. What lands in
+    /// the rest is told by whoever owns them.
+    fn concerned(&self, holder: &Holder) -> bool {
+        match holder {
             Holder::Bucket(name) => {
-                let concerns = || self.shared.unowned_of(self.account).any(|other| other == name);
-                if self.own.owns(&name) || concerns() {
-                    self.held.entry(name).or_default().push(held);
-                }
+                self.own.owns(name) || self.shared.unowned_of(self.account).any(|other| other == name)
             }
             Holder::Group(key) => {
-                let stands_here = || self.shared.groups_of(self.account).any(|(other, _)| *other == key);
-                if key.0 == *self.account || stands_here() {
-                    self.held_groups.entry(key).or_default().push(held);
-                }
+                key.0 == *self.account || self.shared.groups_of(self.account).any(|(other, _)| other == key)
             }
         }
     }

@@ -36,6 +36,8 @@ pub fn html(summary: &Summary) -> Result<String, ReportError> {
     let extra = [("css", Value::from_safe_string(css)), ("css_digest", Value::from_safe_string(digest))];
     let mut html = String::new();
     for limits in LIMITS {
+        // The one that was too large is of no use to the next.
+        drop(std::mem::take(&mut html));
         html = template("report.html.j2", &view::build(summary, limits), &extra)
             .map_err(|source| ReportError { format: "HTML", source })?;
         if html.len() < BYTES && elements(&html) < ELEMENTS {
