@@ -35,8 +35,14 @@ fn load(organization: Synthetic) -> impl Fn(&AccountId) -> Result<AccountFacts, 
 
 fn related(organization: Synthetic) -> Shared {
     let (partition, ids) = (Partition::new("aws"), organization.ids());
-    let Ok(shared) =
-        Shared::build(&organization.organization(), partition, Synthetic::as_of(), &ids, load(organization));
+    let Ok(shared) = Shared::build(
+        &organization.organization(),
+        partition,
+        Synthetic::as_of(),
+        &ids,
+        Synthetic::absent,
+        load(organization),
+    );
     shared
 }
 

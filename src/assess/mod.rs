@@ -26,8 +26,8 @@ use crate::relate::graph;
 use crate::relate::shared::Shared;
 use crate::relate::subject::AccountGraph;
 use crate::results::{
-    AccountResult, AccountStatus, CheckInfo, ConfigView, Coverage, ExceptionResult, OpenPopulation, QuestionInfo,
-    QuestionResult, Results, Run, SCHEMA_VERSION, ScenarioInfo, SourceResult,
+    AccountResult, AccountStatus, CheckInfo, ConfigView, Coverage, ExceptionResult, OpenPopulation, OrganizationScore,
+    QuestionInfo, QuestionResult, Results, Run, SCHEMA_VERSION, ScenarioInfo, SourceResult,
 };
 use crate::score::scenarios::Scenario;
 use crate::score::{self, AccountInput, AccountScore, Failing, Findings, Scoring, Stake};
@@ -77,7 +77,9 @@ pub fn stream<O: Output + Send>(
     let config = input.config;
     let scoring = Scoring::new(&checks, input.scenarios, &config.requirements, &config.exclude_accounts, input.as_of);
     let partition = partition(input.manifest);
-    let mut shared = Shared::build(input.organization, partition.clone(), input.manifest.as_of, accounts, &load)?;
+    let absent = |id: &AccountId| shards::absent(input.manifest, id);
+    let mut shared =
+        Shared::build(input.organization, partition.clone(), input.manifest.as_of, accounts, absent, &load)?;
     shared.ended = !input.manifest.complete;
     let mut judging = Judging {
         input,
@@ -192,7 +194,7 @@ impl Judging<'_> {
         let judged = facts.map(|facts| self.judge(graph::account(&self.shared, facts)));
         let entry: Told<&AccountEntry> = match facts {
             Some(facts) => facts.entry(),
-            None => Err(Unknown::new("sts:AssumeRole", Why::NotCollected).in_account(id)),
+            None => Err(shards::absent(self.input.manifest, id)),
         };
         let session = entry.as_ref().map_err(Unknown::clone).and_then(|e| e.session.as_ref().map_err(Unknown::clone));
         let account = self.listed.get(id).copied();
@@ -335,7 +337,11 @@ impl<'a> Whole<'a> {
             schema_version: SCHEMA_VERSION.to_owned(),
             run: run(input),
             config: config_view(input.config),
-            score,
+            // Of accounts that nobody listed nothing is known.
+            score: OrganizationScore {
+                nothing_to_assess: score.nothing_to_assess && broken_off(input.organization, input.manifest).is_none(),
+                ..score
+            },
             accounts: Vec::new(),
             checks,
             findings: Vec::new(),
@@ -395,8 +401,7 @@ fn account_result(
     } else if !account.selected {
         (AccountStatus::NotAssessed, Some("left out by --account or --ou".to_owned()))
     } else if let Err(unknown) = session {
-        let elsewhere = shards::elsewhere(input.manifest, &account.id);
-        (AccountStatus::NotAssessed, Some(elsewhere.unwrap_or_else(|| not_entered(input, unknown))))
+        (AccountStatus::NotAssessed, Some(not_entered(input, unknown)))
     } else if failures.any() {
         (AccountStatus::Partly, Some("some calls failed, see coverage".to_owned()))
     } else {
@@ -432,6 +437,12 @@ fn account_result(
 }
 
 fn not_entered(input: &Input<'_>, unknown: &Unknown) -> String {
+    match (unknown.why, &unknown.message) {
+        (Why::RunEnded, _) => return "the run ended before it was entered".to_owned(),
+        // It is in another shard.
+        (Why::NotCollected, Some(said)) => return said.clone(),
+        _ => {}
+    }
     let role = &input.manifest.plan.role;
     let said = unknown.message.as_deref().map_or_else(String::new, |m| format!(" ({m})"));
     format!("role {role} could not be entered: {}{said}", unknown.why.word())
@@ -440,14 +451,20 @@ fn not_entered(input: &Input<'_>, unknown: &Unknown) -> String {
 fn run(input: &Input<'_>) -> Run {
     let manifest = input.manifest;
     let organization = &input.organization.organization;
+    let broken_off = broken_off(input.organization, manifest);
     let (mode, mode_reason) = match (organization, &input.organization.listed) {
         (Observed::Known(_), Ok(())) => ("organization", None),
+        (Observed::Known(_), Err(_)) if broken_off.is_some() => ("organization", None),
         (Observed::Absent, _) => ("single_account", Some("the caller's account is in no organization".to_owned())),
         (Observed::Unknown(unknown), _) | (_, Err(unknown)) => ("single_account", Some(unknown.sentence())),
     };
     let mut partial_reasons = Vec::new();
     if manifest.plan.filtered() {
         partial_reasons.push("filtered by --account, --ou, --region or the configuration's regions".to_owned());
+    }
+    if let Some(unknown) = broken_off {
+        partial_reasons
+            .push(format!("the list of accounts broke off, and those behind are missing: {}", unknown.sentence()));
     }
     partial_reasons.extend(shards::partial(manifest));
     if input.selected_checks {
@@ -473,6 +490,14 @@ fn run(input: &Input<'_>) -> Run {
         partial_reasons,
         replaced_checks: input.checks.replaced.clone(),
     }
+}
+
+/// Why the list of accounts ends where it does, if it broke off after some of them. Where it could not be had at all, the
+/// account of the caller stands alone and nothing is said of others.
+fn broken_off<'a>(organization: &'a Organization, manifest: &Manifest) -> Option<&'a Unknown> {
+    let caller = Arn::parse(&manifest.plan.caller).map(|arn| AccountId::from(arn.account));
+    let others = organization.accounts.iter().any(|account| Some(&account.id) != caller.as_ref());
+    organization.listed.as_ref().err().filter(|_| others)
 }
 
 fn config_view(config: &Config) -> ConfigView {

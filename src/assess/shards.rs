@@ -5,6 +5,7 @@
 use crate::inventory::snapshot::{Manifest, Merged};
 use crate::merge;
 use crate::model::ids::AccountId;
+use crate::model::observed::{Unknown, Why};
 use crate::model::shard::Shard;
 
 /// Why a snapshot does not hold all that a run over the whole organization would.
@@ -40,8 +41,19 @@ fn lacking(merged: &Merged) -> Vec<String> {
     lacking
 }
 
+/// Why nothing is known of an account that is listed and of which there is no file.
+pub(super) fn absent(manifest: &Manifest, account: &AccountId) -> Unknown {
+    let call = "sts:AssumeRole";
+    let unknown = match elsewhere(manifest, account) {
+        Some(why) => Unknown::new(call, Why::NotCollected).saying(why),
+        None if manifest.complete => Unknown::new(call, Why::NotCollected),
+        None => Unknown::new(call, Why::RunEnded),
+    };
+    unknown.in_account(account)
+}
+
 /// Why nobody tried to enter an account, where it is in a shard that is not there.
-pub(super) fn elsewhere(manifest: &Manifest, account: &AccountId) -> Option<String> {
+fn elsewhere(manifest: &Manifest, account: &AccountId) -> Option<String> {
     if let Some(shard) = manifest.plan.shard {
         let own = Shard::of_account(account, shard.of());
         return (own != shard).then(|| format!("it is in shard {own}, and this is shard {}", shard.index()));

@@ -369,6 +369,10 @@ fn replication_rule(scope: &Scope, call: &str, rule: SdkReplicationRule) -> Told
         prefix: whole_bucket_unless(prefix),
         tag_filter: filter.as_ref().is_some_and(|filter| filter.tag.is_some())
             || and.is_some_and(|and| !and.tags().is_empty()),
+        kms_objects: rule
+            .source_selection_criteria
+            .and_then(|criteria| criteria.sse_kms_encrypted_objects)
+            .is_some_and(|objects| objects.status.as_str() == "Enabled"),
         // AWS gives the ARN of the bucket.
         bucket: bucket.rsplit(":::").next().map(str::to_owned).unwrap_or(bucket),
         account: text(destination.account).map(AccountId::new),

@@ -117,6 +117,10 @@ pub struct ReplicationRule {
     pub prefix: String,
     /// A tag filter also decides.
     pub tag_filter: bool,
+    /// Objects encrypted with KMS keys are replicated too; without it S3 leaves them out
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>).
+    #[serde(default)]
+    pub kms_objects: bool,
     /// Destination bucket name.
     pub bucket: String,
     /// Destination account, when the rule names it.

@@ -12,7 +12,7 @@ use super::kinds::{AccessLogView, AiBucket, BucketSink, EvidenceBucket, LockView
 use super::kleene::{all, any, not, possible};
 use super::location::meet;
 use super::outward::Uses;
-use super::own::{Holder, Seen};
+use super::own::{Encrypted, Holder, Seen};
 use super::shared::Lent;
 use super::subject::{Alternative, Carrier};
 use super::trails::DataEvents;
@@ -167,8 +167,8 @@ fn access_log(index: &Index<'_>, bucket: &Bucket) -> Observed<AccessLogView> {
 
 /// Whether policy or ACL of a target let the log delivery service write.
 fn admitted(index: &Index<'_>, source: &str, owner: &AccountId, target: &Bucket, prefix: &str) -> Told<bool> {
-    let by_policy = target.policy.get().and_then(|document| match document {
-        Some(document) => policy::admits_access_logs(
+    let verdict = target.policy.get().and_then(|document| match document {
+        Some(document) => policy::on_access_logs(
             document,
             &policy::Delivery {
                 source_bucket_arn: index.bucket_id(source).as_str(),
@@ -177,13 +177,16 @@ fn admitted(index: &Index<'_>, source: &str, owner: &AccountId, target: &Bucket,
                 target_prefix: prefix,
             },
         ),
-        None => Ok(false),
+        None => Ok(policy::Verdict { allowed: Ok(false), denied: Ok(false) }),
     });
+    let policy::Verdict { allowed, denied } =
+        verdict.unwrap_or_else(|unknown| policy::Verdict { allowed: Err(unknown.clone()), denied: Err(unknown) });
     let by_acl = all([
         target.acl_log_delivery.clone(),
         target.ownership.get().map(|o| o.is_none_or(|o| o != "BucketOwnerEnforced")),
     ]);
-    any([by_policy, by_acl])
+    // What is denied no ACL grants.
+    all([not(denied), any([allowed, by_acl])])
 }
 
 /// Whether access logs of a bucket can arrive where they are sent.
@@ -397,10 +400,10 @@ pub(super) fn evidence_view(index: &Index<'_>, name: &str, source: Source, held:
             None => Ok(false),
         }),
         replica_lock: match &details {
-            Ok(seen) => Observed::from_told(replica_lock(index, seen.fact, &prefixes)),
+            Ok(seen) => Observed::from_told(replica_lock(index, seen.fact, &prefixes, &by_kms(seen.fact, held))),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
-        other_account: any([apart(name), told(&|b| replicas(b, &prefixes, apart))]),
+        other_account: any([apart(name), told(&|b| replicas(b, &prefixes, &by_kms(b, held), apart))]),
         key_usable: details
             .as_ref()
             .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, seen.fact)),
@@ -427,28 +430,56 @@ fn versioned(bucket: &Bucket) -> Told<bool> {
 }
 
 /// Whether every prefix is replicated, by an enabled rule, into a bucket for which `good` holds.
-fn replicas(bucket: &Bucket, prefixes: &BTreeSet<&str>, good: impl Fn(&str) -> Told<bool>) -> Told<bool> {
+fn replicas(
+    bucket: &Bucket,
+    prefixes: &BTreeSet<&str>,
+    by_kms: &Told<bool>,
+    good: impl Fn(&str) -> Told<bool>,
+) -> Told<bool> {
     let Some(rules) = bucket.replication.get()? else { return Ok(false) };
     all(prefixes.iter().map(|prefix| {
         any(rules
             .iter()
             .filter(|r| r.enabled && prefix.starts_with(r.prefix.as_str()))
-            .map(|rule| all([whole(rule), good(&rule.bucket)])))
+            .map(|rule| all([whole(rule, by_kms), good(&rule.bucket)])))
     }))
 }
 
-/// Whether a replication rule takes in every object of its prefix.
-fn whole(rule: &ReplicationRule) -> Told<bool> {
-    if rule.tag_filter {
-        Err(Unknown::new("s3:GetBucketReplication", Why::Undecidable).saying("a tag decides what is replicated"))
-    } else {
-        Ok(true)
-    }
+/// Whether a replication rule takes in every object of its prefix, given whether some are encrypted with KMS keys.
+fn whole(rule: &ReplicationRule, by_kms: &Told<bool>) -> Told<bool> {
+    let tagged =
+        || Unknown::new("s3:GetBucketReplication", Why::Undecidable).saying("a tag decides what is replicated");
+    let encrypted_too = if rule.kms_objects { Ok(true) } else { not(by_kms.clone()) };
+    all([encrypted_too, if rule.tag_filter { Err(tagged()) } else { Ok(true) }])
+}
+
+/// Whether some of the evidence in a bucket is encrypted with a KMS key.
+fn by_kms(bucket: &Bucket, held: &[&Held]) -> Told<bool> {
+    let by_default =
+        || Ok(bucket.encryption.get()?.is_some_and(|encryption| encryption.algorithm.starts_with("aws:kms")));
+    let undecidable = |said: &str| Unknown::new("s3:GetBucketEncryption", Why::Undecidable).saying(said);
+    any(held.iter().map(|held| match (held.encrypted, held.source) {
+        (Encrypted::ByOwnKey, _) => Ok(true),
+        (Encrypted::Either, _) => {
+            Err(undecidable("which of its keys a workload encrypts the evidence with is not known"))
+        }
+        // CloudTrail may ask for SSE-S3 where the trail has no key.
+        (Encrypted::AsBucket, Source::ApiActivity) => match by_default()? {
+            true => Err(undecidable("whether CloudTrail takes up the key of the bucket is not known")),
+            false => Ok(false),
+        },
+        (Encrypted::AsBucket, _) => by_default(),
+    }))
 }
 
 /// The weakest default retention that copies of the prefixes get, of each prefix the copy locked longest; none = a
 /// prefix has no locked copy. A rule that cannot be followed may lead to a stronger lock, so it leaves all unknown.
-fn replica_lock(index: &Index<'_>, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<LockView>> {
+fn replica_lock(
+    index: &Index<'_>,
+    bucket: &Bucket,
+    prefixes: &BTreeSet<&str>,
+    by_kms: &Told<bool>,
+) -> Told<Option<LockView>> {
     let Some(rules) = bucket.replication.get()? else { return Ok(None) };
     let lock = |rule: &ReplicationRule| -> Told<Option<LockView>> {
         if index.bucket_exists(&rule.bucket) == Ok(false) {
@@ -458,7 +489,9 @@ fn replica_lock(index: &Index<'_>, bucket: &Bucket, prefixes: &BTreeSet<&str>) -
         let Some(retention) = copy.fact.object_lock.get()?.and_then(|l| l.default_retention.as_ref()) else {
             return Ok(None);
         };
-        whole(rule)?;
+        if !whole(rule, by_kms)? {
+            return Ok(None);
+        }
         Ok(Some(LockView { mode: retention.mode.clone(), days: i64::from(retention.days) }))
     };
     let copies: Vec<Told<Option<LockView>>> = prefixes

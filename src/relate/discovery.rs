@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::finding::Source;
 use crate::inventory::bedrock::BedrockRegion;
-use crate::inventory::workload::{Workload, WorkloadKind};
+use crate::inventory::workload::{S3Role, Workload, WorkloadKind};
 use crate::inventory::{AccountFacts, Fact, Listing, not_collected};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
 use super::index::shows_bedrock_use;
 use super::kleene;
-use super::names;
 use super::subject::{Open, SubjectKind};
+use super::{location, names};
 
 /// A list call that finds workloads, and what it leaves open when it fails.
 struct Discovery {
@@ -205,10 +205,18 @@ pub(crate) fn bedrock_in_use(facts: &AccountFacts, found: &Found<'_>, region: &R
         },
         Ok(found.workloads.iter().any(|(at, _, w)| *at == region && shows_bedrock_use(w.kind))),
     ];
-    for discovery in DISCOVERIES.iter().filter(|d| shows_bedrock_use(d.workload)) {
-        signs.push(found.listing(facts, discovery.call, region).map(|count| count > 0));
-    }
+    signs.extend(bedrock_listings(facts, found, region).map(|(_, listed)| listed.map(|count| count > 0)));
     kleene::any(signs)
+}
+
+/// The lists of Bedrock in a region: the call, and what came of it.
+pub(crate) fn bedrock_listings(
+    facts: &AccountFacts,
+    found: &Found<'_>,
+    region: &Region,
+) -> impl Iterator<Item = (&'static str, Told<u64>)> {
+    let lists = DISCOVERIES.iter().filter(|discovery| shows_bedrock_use(discovery.workload));
+    lists.map(move |discovery| (discovery.call, found.listing(facts, discovery.call, region)))
 }
 
 /// Whether the OpenAI-compatible endpoint is used in a region.
@@ -320,6 +328,23 @@ fn described(gaps: &mut Gaps, discovery: &Discovery, found: &Found<'_>, region: 
             if workload.kind == WorkloadKind::Endpoint {
                 gaps.add_carriers(Source::InferenceCapture, Some(region), unknown);
             }
+        }
+        for used in workload.uses.iter().flatten() {
+            if location::parse(&used.location).is_some() || location::is_elsewhere(&used.location) {
+                continue;
+            }
+            let subjects: &[SubjectKind] = match used.role {
+                S3Role::Training => &[TrainingBucket],
+                S3Role::Artifact => &[ArtifactBucket],
+                // What data capture is sent to, the endpoint itself says.
+                S3Role::Capture => continue,
+                S3Role::AppData => &[],
+            };
+            let unknown = Unknown::new(discovery.call, Why::Undecidable)
+                .in_account(&gaps.account)
+                .in_region(region)
+                .saying(format!("{} is in no bucket that can be followed", used.field));
+            gaps.add(&["ai_bucket"], subjects, Some(region), &unknown);
         }
         if let (Err(unknown), true) = (&workload.placement, discovery.kinds.contains(&"ai_vpc")) {
             gaps.add(&["ai_vpc"], &[Network], Some(region), unknown);

@@ -320,6 +320,34 @@ fn workloads(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, graph: 
     }
 }
 
+/// Whether a service control policy keeps everybody from Bedrock. It takes every call for that: one that is denied by
+/// itself keeps nobody from invoking models.
+fn denied_by_scp(
+    facts: &AccountFacts,
+    found: &Found<'_>,
+    region: &Region,
+    logging: &Observed<InvocationLogging>,
+    in_use: &Told<bool>,
+) -> Observed<bool> {
+    match logging {
+        Observed::Known(_) | Observed::Absent => return Observed::Known(false),
+        Observed::Unknown(_) if *in_use == Ok(true) => return Observed::Known(false),
+        Observed::Unknown(unknown) if unknown.why != Why::DeniedByScp => return Observed::Unknown(unknown.clone()),
+        Observed::Unknown(_) => {}
+    }
+    let other = discovery::bedrock_listings(facts, found, region).find_map(|(call, listed)| match listed {
+        Err(unknown) if unknown.why == Why::DeniedByScp => None,
+        Err(unknown) => Some(unknown),
+        Ok(_) => Some(
+            Unknown::new(call, Why::Undecidable)
+                .in_account(&facts.account)
+                .in_region(region)
+                .saying("a service control policy denies some calls of Bedrock and not this one"),
+        ),
+    });
+    other.map_or(Observed::Known(true), Observed::Unknown)
+}
+
 fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &Region, graph: &mut AccountGraph) {
     let id = &facts.account;
     let in_use = discovery::bedrock_in_use(facts, found, region);
@@ -340,11 +368,7 @@ fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &
         delivery_succeeded: Observed::from_told(delivery.clone().map(|(succeeded, _)| Some(succeeded))),
         delivery_failed: Observed::from_told(delivery.map(|(_, failed)| Some(failed))),
         data_events: data_events(index, facts, found, region, &mantle),
-        denied_by_scp: match &logging {
-            Observed::Unknown(unknown) if unknown.why == Why::DeniedByScp => Observed::Known(true),
-            Observed::Unknown(unknown) => Observed::Unknown(unknown.clone()),
-            Observed::Known(_) | Observed::Absent => Observed::Known(false),
-        },
+        denied_by_scp: denied_by_scp(facts, found, region, &logging, &in_use),
     };
     let mut resource = node("bedrock_region", resource_id.clone(), id, Some(region), view.value());
     resource.counts_for = vec![id.clone()];

@@ -18,7 +18,7 @@ use crate::model::ids::{AccountId, Arn, Region, ResourceId};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
 use super::outward::{Lodged, Uses};
-use super::own::{GroupKey, Holder, Own, Seen, Use};
+use super::own::{Encrypted, GroupKey, Holder, Kept, Own, Seen, Use};
 use super::shared::Shared;
 use super::{buckets, discovery, kleene, location, names, network, trails};
 
@@ -49,6 +49,7 @@ pub(crate) struct Held {
     pub source: Source,
     /// Key prefix in a bucket; empty for a log group.
     pub prefix: String,
+    pub encrypted: Encrypted,
     /// Accounts whose evidence it is.
     pub counts_for: BTreeSet<AccountId>,
     pub chain: String,
@@ -127,8 +128,8 @@ impl<'a> Index<'a> {
     fn gather_held(&mut self) {
         let own = BTreeSet::from([self.account.clone()]);
         for kept in std::mem::take(&mut self.own.kept) {
-            let (source, prefix, chain) = (kept.source, kept.prefix, kept.chain);
-            self.hold(kept.holder, Held { source, prefix, counts_for: own.clone(), chain });
+            let Kept { holder, source, prefix, encrypted, chain } = kept;
+            self.hold(holder, Held { source, prefix, encrypted, counts_for: own.clone(), chain });
         }
         for seen in self.trails.values().copied().collect::<Vec<_>>() {
             let destinations: Vec<_> =
@@ -138,8 +139,9 @@ impl<'a> Index<'a> {
             }
             let counts_for = trails::ai_accounts(self.shared, seen.fact);
             for (holder, prefix) in destinations {
-                let (source, chain) = (Source::ApiActivity, trails::chain(seen.fact));
-                self.hold(holder, Held { source, prefix, counts_for: counts_for.clone(), chain });
+                let (source, encrypted) = (Source::ApiActivity, trails::encrypted(seen.fact));
+                let (counts_for, chain) = (counts_for.clone(), trails::chain(seen.fact));
+                self.hold(holder, Held { source, prefix, encrypted, counts_for, chain });
             }
         }
         self.hold_access_logs();
@@ -182,8 +184,9 @@ impl<'a> Index<'a> {
             (None, Some(shared)) => shared.uses.users.clone(),
             (None, None) => BTreeSet::new(),
         };
-        let (source, chain) = (Source::ObjectAccess, buckets::access_chain(bucket));
-        self.hold(holder, Held { source, prefix, counts_for, chain });
+        let (source, encrypted) = (Source::ObjectAccess, Encrypted::AsBucket);
+        let chain = buckets::access_chain(bucket);
+        self.hold(holder, Held { source, prefix, encrypted, counts_for, chain });
     }
 
     fn hold_flow_logs(&mut self) {
@@ -195,8 +198,9 @@ impl<'a> Index<'a> {
                 if network::runs_behind(&self.own, region, log) {
                     counts_for.insert(self.account.clone());
                 }
-                let (source, chain) = (Source::NetworkFlows, network::chain(log));
-                self.hold(holder, Held { source, prefix, counts_for, chain });
+                let (source, encrypted) = (Source::NetworkFlows, Encrypted::AsBucket);
+                let chain = network::chain(log);
+                self.hold(holder, Held { source, prefix, encrypted, counts_for, chain });
             }
         }
     }
@@ -380,8 +384,8 @@ impl<'a> Index<'a> {
 /// Evidence of others, as it is held; none that is of nobody.
 fn held_of(shared: &Shared, lodged: &Lodged) -> Option<Held> {
     let counts_for = shared.accounts_of(&lodged.whose);
-    let Lodged { source, prefix, chain, .. } = lodged.clone();
-    (!counts_for.is_empty()).then_some(Held { source, prefix, counts_for, chain })
+    let Lodged { source, prefix, encrypted, chain, .. } = lodged.clone();
+    (!counts_for.is_empty()).then_some(Held { source, prefix, encrypted, counts_for, chain })
 }
 
 /// Kinds of workload whose mere existence shows that models are invoked through Bedrock.

@@ -43,7 +43,26 @@ fn split(rest: &str) -> Option<Location> {
     location(bucket, prefix)
 }
 
+/// Whether text names a place outside S3, as of another store.
+pub(crate) fn is_elsewhere(text: &str) -> bool {
+    let text = text.trim();
+    match text.split_once("://") {
+        Some(("s3" | "s3a", _)) => false,
+        Some(("http" | "https", rest)) => !rest.split(['/', '?', '#']).next().unwrap_or("").contains(".amazonaws.com"),
+        Some(_) => true,
+        None => text.is_empty(),
+    }
+}
+
+/// Ends of names that S3 keeps for what is no general purpose bucket: aliases of access points, directory buckets, table
+/// buckets. No list tells whose they are.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+const RESERVED: &[&str] = &["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
+
 fn location(bucket: &str, prefix: &str) -> Option<Location> {
+    if RESERVED.iter().any(|end| bucket.ends_with(end)) {
+        return None;
+    }
     let plausible = (3..=63).contains(&bucket.len())
         && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
     // Old us-east-1 buckets may hold capitals and underscores and be longer.
@@ -63,20 +82,38 @@ pub(crate) fn meet(one: &str, other: &str) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 
-/// Whether AWS itself owns a bucket of this name that no account of the sweep owns: JumpStart, samples, seed code.
+/// Whether AWS itself owns a bucket of this name that no account of the sweep owns: JumpStart, samples, seed code. Whole
+/// names only, as anybody may choose one that begins alike.
 pub(crate) fn aws_owned_name(bucket: &str) -> bool {
-    const PREFIXES: &[&str] = &[
-        "jumpstart-cache-prod",
-        "jumpstart-private-cache-prod",
-        "jumpstart-cache-alpha",
-        "sagemaker-sample-files",
+    const NAMES: &[&str] = &["sagemaker-sample-files", "aws-ml-blog", "amazon-reviews-pds"];
+    /// One for each region.
+    const REGIONAL: &[&str] = &[
+        "jumpstart-cache-prod-",
+        "jumpstart-private-cache-prod-",
+        "jumpstart-cache-alpha-",
         "sagemaker-sample-data-",
         "sagemaker-example-files-prod-",
         "sagemaker-servicecatalog-seedcode-",
-        "aws-ml-blog",
-        "amazon-reviews-pds",
     ];
-    PREFIXES.iter().any(|prefix| bucket.starts_with(prefix))
+    NAMES.contains(&bucket)
+        || REGIONAL.iter().any(|name| bucket.strip_prefix(name).is_some_and(|region| is_region(region)))
+}
+
+/// Whether text has the form of a region's code, such as `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    const DIRECTIONS: &[&str] =
+        &["north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest", "central"];
+    let parts: Vec<&str> = text.split('-').collect();
+    let letters = |part: &&str| part.len() <= 4 && part.bytes().all(|b| b.is_ascii_lowercase());
+    match parts.as_slice() {
+        [area, rest @ .., direction, number] if area.len() >= 2 && rest.len() <= 1 => {
+            letters(area)
+                && rest.iter().all(letters)
+                && DIRECTIONS.contains(direction)
+                && matches!(number.as_bytes(), [b'1'..=b'9'])
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -104,8 +141,32 @@ mod tests {
             "s3://",
             "s3://no bucket/here",
             "huggingface://model",
+            "s3://mine-abcdefg-s3alias/data",
+            "s3://training--use1-az4--x-s3/data",
         ] {
             assert_eq!(at(other), None, "{other}");
+        }
+        for elsewhere in ["", "https://example.com/data", "file:///data", "huggingface://model"] {
+            assert!(is_elsewhere(elsewhere), "{elsewhere}");
+        }
+        for ours in ["s3://", "arn:aws:s3:eu-west-1:111122223333:accesspoint/mine", "https://x.s3.amazonaws.com/"] {
+            assert!(!is_elsewhere(ours), "{ours}");
+        }
+    }
+
+    #[test]
+    fn anybody_may_choose_a_name_that_begins_like_one_of_aws() {
+        for name in ["jumpstart-cache-prod-us-east-1", "sagemaker-sample-data-ap-southeast-2", "aws-ml-blog"] {
+            assert!(aws_owned_name(name), "{name}");
+        }
+        assert!(aws_owned_name("jumpstart-cache-prod-us-gov-west-1"));
+        for name in [
+            "aws-ml-blog-mine",
+            "jumpstart-cache-prod",
+            "jumpstart-cache-prod-mine-1",
+            "jumpstart-cache-prod-us-east-1-x",
+        ] {
+            assert!(!aws_owned_name(name), "{name}");
         }
     }
 }

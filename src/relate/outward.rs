@@ -13,7 +13,7 @@ use crate::model::ids::{AccountId, Partition, Region};
 use crate::model::observed::{Told, Unknown};
 
 use super::kleene::possible;
-use super::own::{GroupKey, Holder, Kept, Own, Use, UseRole};
+use super::own::{Encrypted, GroupKey, Holder, Kept, Own, Use, UseRole};
 use super::subject::MAX_PATHS;
 use super::{discovery, location, names, network};
 
@@ -74,6 +74,7 @@ impl Whose {
 pub(crate) struct Lodged {
     pub source: Source,
     pub prefix: String,
+    pub encrypted: Encrypted,
     pub whose: Whose,
     pub chain: String,
 }
@@ -154,8 +155,8 @@ impl Outward {
             }
         }
         let mine = || Whose::account(own.account);
-        for Kept { holder, source, prefix, chain } in own.kept.iter().cloned() {
-            outward.lodge(&own, holder, Lodged { source, prefix, whose: mine(), chain });
+        for Kept { holder, source, prefix, encrypted, chain } in own.kept.iter().cloned() {
+            outward.lodge(&own, holder, Lodged { source, prefix, encrypted, whose: mine(), chain });
         }
         outward.captures(&own, facts);
         outward.trails(&own, partition);
@@ -189,7 +190,8 @@ impl Outward {
         let account = own.uses.contains_key(bucket).then(|| own.account.clone());
         let whose = Whose { account, users_of: Some(bucket.to_owned()) };
         let chain = super::buckets::access_chain(bucket);
-        self.lodge(own, holder, Lodged { source: Source::ObjectAccess, prefix, whose, chain });
+        let encrypted = Encrypted::AsBucket;
+        self.lodge(own, holder, Lodged { source: Source::ObjectAccess, prefix, encrypted, whose, chain });
     }
 
     /// Refers to what is said of a holder, unless it is the account's own.
@@ -243,7 +245,8 @@ impl Outward {
             if possible(&self.has_ai) {
                 for (holder, prefix) in super::trails::destinations(trail) {
                     let (whose, chain) = (Whose::account(own.account), super::trails::chain(trail));
-                    self.lodge(own, holder, Lodged { source: Source::ApiActivity, prefix, whose, chain });
+                    let (source, encrypted) = (Source::ApiActivity, super::trails::encrypted(trail));
+                    self.lodge(own, holder, Lodged { source, prefix, encrypted, whose, chain });
                 }
             }
         }
@@ -290,7 +293,8 @@ impl Outward {
                 self.refer(own, &holder);
                 if network::runs_behind(own, region, log) {
                     let (whose, chain) = (Whose::account(own.account), network::chain(log));
-                    self.lodge(own, holder, Lodged { source: Source::NetworkFlows, prefix, whose, chain });
+                    let (source, encrypted) = (Source::NetworkFlows, Encrypted::AsBucket);
+                    self.lodge(own, holder, Lodged { source, prefix, encrypted, whose, chain });
                 }
             }
         }

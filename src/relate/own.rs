@@ -79,6 +79,17 @@ pub(crate) enum Holder {
     Group(GroupKey),
 }
 
+/// By what an object of evidence is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encrypted {
+    /// As the bucket encrypts what does not say.
+    AsBucket,
+    /// With a KMS key that its writer names.
+    ByOwnKey,
+    /// One or the other.
+    Either,
+}
+
 /// Evidence of the account that lands somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
@@ -86,6 +97,7 @@ pub(crate) struct Kept {
     pub source: Source,
     /// Key prefix in a bucket; empty for a log group.
     pub prefix: String,
+    pub encrypted: Encrypted,
     pub chain: String,
 }
 
@@ -214,6 +226,8 @@ impl<'f> Own<'f> {
                     holder: Holder::Bucket(place.bucket.clone()),
                     source: Source::InferenceCapture,
                     prefix: place.prefix.clone(),
+                    // Which of the keys it names is that of the capture is not kept.
+                    encrypted: if workload.keys.is_empty() { Encrypted::AsBucket } else { Encrypted::Either },
                     chain: format!("capture of {what}"),
                 });
             }
@@ -241,6 +255,7 @@ impl<'f> Own<'f> {
                 holder: Holder::Bucket(sink.bucket.clone()),
                 source: Source::ModelInvocations,
                 prefix: prefix.clone(),
+                encrypted: Encrypted::AsBucket,
                 chain: chain.clone(),
             });
             let chain = format!("destination of {chain}");
@@ -257,7 +272,8 @@ impl<'f> Own<'f> {
 
     fn keep_in_group(&mut self, region: &Region, name: &str, source: Source, chain: String) {
         let holder = Holder::Group((self.account.clone(), region.clone(), name.to_owned()));
-        self.kept.push(Kept { holder, source, prefix: String::new(), chain });
+        let (prefix, encrypted) = (String::new(), Encrypted::AsBucket);
+        self.kept.push(Kept { holder, source, prefix, encrypted, chain });
     }
 
     /// Whether the account owns a bucket of this name.

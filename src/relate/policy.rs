@@ -2,9 +2,12 @@
 //!
 //! It is not a policy engine: what it does not understand is unknown, never allowed or denied.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::observed::{Told, Unknown, Why};
+
+use super::kleene::{all, any, not};
+use super::location::meet;
 
 const CALL: &str = "s3:GetBucketPolicy";
 
@@ -20,45 +23,42 @@ pub(crate) struct Delivery<'a> {
     pub target_prefix: &'a str,
 }
 
-/// Whether the policy lets S3 server access logging write.
+/// Whether the policy lets S3 server access logging write, and whether it forbids it, which no other grant outweighs.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html>
-pub(crate) fn admits_access_logs(document: &str, delivery: &Delivery<'_>) -> Told<bool> {
+pub(crate) struct Verdict {
+    pub allowed: Told<bool>,
+    pub denied: Told<bool>,
+}
+
+pub(crate) fn on_access_logs(document: &str, delivery: &Delivery<'_>) -> Told<Verdict> {
     let statements = statements(document)?;
     let object = format!("{}/{}", delivery.target_bucket_arn, delivery.target_prefix);
-    let concerns =
-        |s: &Value| acts_on(s, "s3:PutObject") && of_service(s, "logging.s3.amazonaws.com") && on_resource(s, &object);
-    let mut allowed = Ok(false);
-    for statement in statements.iter().filter(|s| concerns(s)) {
-        let applies = conditions_hold(statement, delivery);
-        match statement.get("Effect").and_then(Value::as_str) {
-            Some("Deny") => match applies {
-                Ok(true) => return Ok(false),
-                Ok(false) => {}
-                Err(unknown) => return Err(unknown),
-            },
-            Some("Allow") => match applies {
-                Ok(true) => allowed = Ok(true),
-                Ok(false) => {}
-                Err(unknown) => {
-                    if allowed != Ok(true) {
-                        allowed = Err(unknown);
-                    }
-                }
-            },
-            _ => return Err(undecidable("a statement without Effect")),
-        }
-    }
-    allowed
+    let actual = |key: &str| match key {
+        "aws:sourcearn" => Some(delivery.source_bucket_arn),
+        "aws:sourceaccount" => Some(delivery.source_account),
+        // Log delivery always comes over TLS, from AWS itself, and is no principal of an account.
+        "aws:securetransport" | "aws:principalisawsservice" => Some("true"),
+        _ => None,
+    };
+    let holds = |effect: &str| {
+        any(statements.iter().filter(|s| s.effect == effect).map(|s| {
+            all([
+                Ok(s.acts_on("s3:PutObject") && s.of_service("logging.s3.amazonaws.com")),
+                s.on_every_key(&object),
+                s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, actual(key))),
+            ])
+        }))
+    };
+    Ok(Verdict { allowed: holds("Allow"), denied: holds("Deny") })
 }
 
 /// Whether the policy lets AWS Config deliver, whatever the conditions: such a bucket is meant to receive it, and AWS
 /// Config does not deliver where Object Lock has a default retention.
 pub(crate) fn admits_config(document: &str) -> Told<bool> {
     Ok(statements(document)?.iter().any(|s| {
-        let services = s.get("Principal").and_then(|p| p.get("Service"));
-        s.get("Effect").and_then(Value::as_str) == Some("Allow")
-            && acts_on(s, "s3:PutObject")
-            && texts(services).contains(&"config.amazonaws.com")
+        s.effect == "Allow"
+            && s.acts_on("s3:PutObject")
+            && texts(s.member("Principal").and_then(|p| p.get("Service"))).contains(&"config.amazonaws.com")
     }))
 }
 
@@ -66,24 +66,98 @@ pub(crate) fn admits_config(document: &str) -> Told<bool> {
 /// principals that the policy names.
 pub(crate) fn denies_deletion(document: &str, object: &str) -> Told<bool> {
     let statements = statements(document)?;
-    Ok(["s3:DeleteObject", "s3:DeleteObjectVersion"].iter().all(|action| {
-        statements.iter().any(|s| {
-            s.get("Effect").and_then(Value::as_str) == Some("Deny")
-                && acts_on(s, action)
-                && on_resource(s, object)
-                && (s.get("NotPrincipal").is_some() || s.get("Principal").is_some_and(is_everyone))
-                && only_exempts_principals(s)
-        })
+    all(["s3:DeleteObject", "s3:DeleteObjectVersion"].map(|action| {
+        any(statements.iter().filter(|s| s.effect == "Deny").map(|s| {
+            all([
+                Ok(s.acts_on(action) && s.binds_everyone_not_named()),
+                s.on_every_key(object),
+                s.conditions_hold(binds_all_but_some),
+            ])
+        }))
     }))
 }
 
-fn statements(document: &str) -> Told<Vec<Value>> {
+/// A statement of a policy.
+struct Statement {
+    effect: String,
+    members: Map<String, Value>,
+}
+
+fn statements(document: &str) -> Told<Vec<Statement>> {
     let policy: Value = serde_json::from_str(document).map_err(|_| undecidable("the bucket policy is not JSON"))?;
-    Ok(match policy.get("Statement") {
+    let list = match policy.get("Statement") {
         Some(Value::Array(list)) => list.clone(),
         Some(one @ Value::Object(_)) => vec![one.clone()],
         _ => return Err(undecidable("the bucket policy has no statements")),
-    })
+    };
+    let read = |statement| {
+        let Value::Object(members) = statement else { return Err(undecidable("a statement that is no object")) };
+        match members.get("Effect").and_then(Value::as_str) {
+            Some(effect @ ("Allow" | "Deny")) => Ok(Statement { effect: effect.to_owned(), members }),
+            _ => Err(undecidable("a statement that neither allows nor denies")),
+        }
+    };
+    list.into_iter().map(read).collect()
+}
+
+impl Statement {
+    fn member(&self, name: &str) -> Option<&Value> {
+        self.members.get(name)
+    }
+
+    fn acts_on(&self, action: &str) -> bool {
+        // Actions are the one thing in policies whose case does not matter.
+        let action = action.to_ascii_lowercase();
+        let named = |list| texts(list).iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &action));
+        match self.member("NotAction") {
+            Some(not) => !named(Some(not)),
+            None => named(self.member("Action")),
+        }
+    }
+
+    /// Whether the resources take in every key below `object`, an ARN that ends in a prefix; only some is unknown, as the
+    /// keys that matter may be those or others.
+    fn on_every_key(&self, object: &str) -> Told<bool> {
+        let named = |list| any(texts(list).into_iter().map(|pattern| takes_in(pattern, object)));
+        match self.member("NotResource") {
+            Some(excepted) => not(named(Some(excepted))),
+            None => named(self.member("Resource")),
+        }
+    }
+
+    fn of_service(&self, service: &str) -> bool {
+        match self.member("Principal") {
+            Some(Value::Object(map)) if map.contains_key("Service") => texts(map.get("Service")).contains(&service),
+            Some(principal) => is_everyone(principal),
+            // NotPrincipal with Deny: everyone else, this service too unless named.
+            None => !self
+                .member("NotPrincipal")
+                .and_then(|p| p.get("Service"))
+                .is_some_and(|s| texts(Some(s)).contains(&service)),
+        }
+    }
+
+    fn binds_everyone_not_named(&self) -> bool {
+        match self.member("NotPrincipal") {
+            Some(excepted) => !is_everyone(excepted),
+            None => self.member("Principal").is_some_and(is_everyone),
+        }
+    }
+
+    /// Whether all conditions hold, by what is known of each: operator, key in lower case, values.
+    fn conditions_hold(&self, holds: impl Fn(&str, &str, &Value) -> Told<bool>) -> Told<bool> {
+        let operators = match self.member("Condition") {
+            None => return Ok(true),
+            Some(Value::Object(operators)) => operators,
+            Some(_) => return Err(undecidable("a condition of unknown form")),
+        };
+        all(operators.iter().flat_map(|(operator, keys)| match keys {
+            Value::Object(keys) => {
+                keys.iter().map(|(key, wanted)| holds(operator, &key.to_ascii_lowercase(), wanted)).collect()
+            }
+            _ => vec![Err(undecidable("a condition of unknown form"))],
+        }))
+    }
 }
 
 fn texts(value: Option<&Value>) -> Vec<&str> {
@@ -94,45 +168,38 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
     }
 }
 
-/// Case-insensitive match of an IAM pattern with `*` and `?`.
+/// Whether text is of an IAM pattern with `*` and `?`.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    fn go(p: &[u8], t: &[u8]) -> bool {
-        let (mut pi, mut ti, mut star, mut mark) = (0, 0, None, 0);
-        while ti < t.len() {
-            if pi < p.len() && p[pi] == b'*' {
-                star = Some(pi);
-                mark = ti;
-                pi += 1;
-            } else if pi < p.len() && (p[pi] == b'?' || p[pi].eq_ignore_ascii_case(&t[ti])) {
-                pi += 1;
-                ti += 1;
-            } else if let Some(at) = star {
-                pi = at + 1;
-                mark += 1;
-                ti = mark;
-            } else {
-                return false;
-            }
+    let (p, t) = (pattern.as_bytes(), text.as_bytes());
+    let (mut pi, mut ti, mut star, mut mark) = (0, 0, None, 0);
+    while ti < t.len() {
+        if pi < p.len() && p[pi] == b'*' {
+            star = Some(pi);
+            mark = ti;
+            pi += 1;
+        } else if pi < p.len() && (p[pi] == b'?' || p[pi] == t[ti]) {
+            pi += 1;
+            ti += 1;
+        } else if let Some(at) = star {
+            pi = at + 1;
+            mark += 1;
+            ti = mark;
+        } else {
+            return false;
         }
-        p[pi..].iter().all(|b| *b == b'*')
     }
-    go(pattern.as_bytes(), text.as_bytes())
+    p[pi..].iter().all(|b| *b == b'*')
 }
 
-fn acts_on(statement: &Value, action: &str) -> bool {
-    if let Some(not) = statement.get("NotAction") {
-        return !texts(Some(not)).iter().any(|p| matches(p, action));
+/// Whether a pattern of resources takes in every key below `object`; unknown where it may be some of them.
+fn takes_in(pattern: &str, object: &str) -> Told<bool> {
+    // Keys hold no byte that a pattern could name by chance, so that only wildcards match this one.
+    if matches(pattern, &format!("{object}\u{1}\u{1}")) {
+        return Ok(true);
     }
-    texts(statement.get("Action")).iter().any(|p| matches(p, action))
-}
-
-/// Whether a statement's resources take in every key below `object`, an ARN that ends in a prefix.
-fn on_resource(statement: &Value, object: &str) -> bool {
-    let below = format!("{object}any-key");
-    if let Some(not) = statement.get("NotResource") {
-        return !texts(Some(not)).iter().any(|p| matches(p, &below));
-    }
-    texts(statement.get("Resource")).iter().any(|p| matches(p, &below))
+    let literal = pattern.split(['*', '?', '$']).next().unwrap_or_default();
+    let may = if literal.len() == pattern.len() { literal.starts_with(object) } else { meet(literal, object) };
+    if may { Err(undecidable("a statement is about some of the objects")) } else { Ok(false) }
 }
 
 fn is_everyone(principal: &Value) -> bool {
@@ -143,66 +210,51 @@ fn is_everyone(principal: &Value) -> bool {
     }
 }
 
-fn of_service(statement: &Value, service: &str) -> bool {
-    match statement.get("Principal") {
-        Some(Value::Object(map)) if map.contains_key("Service") => texts(map.get("Service")).contains(&service),
-        Some(principal) => is_everyone(principal),
-        // NotPrincipal with Deny: everyone else, this service too unless named.
-        None => !statement
-            .get("NotPrincipal")
-            .and_then(|p| p.get("Service"))
-            .is_some_and(|s| texts(Some(s)).contains(&service)),
-    }
-}
-
-/// Whether the conditions hold for a log delivery; keys whose value we cannot know make it undecidable.
-fn conditions_hold(statement: &Value, delivery: &Delivery<'_>) -> Told<bool> {
-    let Some(Value::Object(operators)) = statement.get("Condition") else {
-        return Ok(true);
+/// Whether one condition holds where its key has this value; none = not known to us.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+fn holds_for(operator: &str, key: &str, wanted: &Value, actual: Option<&str>) -> Told<bool> {
+    let unknown = || undecidable(&format!("a condition on {key}"));
+    let actual = actual.ok_or_else(unknown)?;
+    // A key that is there is compared as without this.
+    let operator = operator.strip_suffix("IfExists").unwrap_or(operator);
+    let wanted: Vec<String> = match wanted {
+        Value::Bool(truth) => vec![truth.to_string()],
+        other => texts(Some(other)).into_iter().map(str::to_owned).collect(),
     };
-    let mut unknown = None;
-    for (operator, keys) in operators {
-        let Value::Object(keys) = keys else {
-            return Err(undecidable("a condition of unknown form"));
-        };
-        for (key, wanted) in keys {
-            let actual = match key.to_ascii_lowercase().as_str() {
-                "aws:sourcearn" => delivery.source_bucket_arn,
-                "aws:sourceaccount" => delivery.source_account,
-                // Log delivery always comes over TLS, from AWS itself, and is no principal of an account.
-                "aws:securetransport" => "true",
-                "aws:principalisawsservice" => "true",
-                "s3:x-amz-acl" => "bucket-owner-full-control",
-                _ => {
-                    unknown = Some(undecidable(&format!("condition key {key}")));
-                    continue;
-                }
-            };
-            let hit = texts(Some(wanted)).iter().any(|p| matches(p, actual))
-                || wanted.as_bool().is_some_and(|b| b.to_string() == actual);
-            let negated = operator.contains("Not");
-            if hit == negated {
-                return Ok(false);
-            }
-        }
+    if wanted.is_empty() || wanted.iter().any(|text| text.contains("${")) {
+        return Err(unknown());
     }
-    unknown.map_or(Ok(true), Err)
-}
-
-/// A Deny whose only conditions exempt principals by negation still binds everybody else.
-fn only_exempts_principals(statement: &Value) -> bool {
-    let Some(Value::Object(operators)) = statement.get("Condition") else {
-        return true;
-    };
-    operators.iter().all(|(operator, keys)| {
-        operator.contains("Not")
-            && keys.as_object().is_some_and(|keys| {
-                keys.iter().all(|(k, exempt)| {
-                    matches!(k.to_ascii_lowercase().as_str(), "aws:principalarn" | "aws:userid" | "aws:username")
-                        && texts(Some(exempt)).into_iter().all(names_someone)
-                })
-            })
+    let one = |same: fn(&str, &str) -> bool| wanted.iter().any(|wanted| same(wanted, actual));
+    Ok(match operator {
+        "StringEquals" => one(|wanted, actual| wanted == actual),
+        "StringNotEquals" => !one(|wanted, actual| wanted == actual),
+        "StringEqualsIgnoreCase" | "Bool" => one(str::eq_ignore_ascii_case),
+        "StringNotEqualsIgnoreCase" => !one(str::eq_ignore_ascii_case),
+        "StringLike" | "ArnEquals" | "ArnLike" => one(matches),
+        "StringNotLike" | "ArnNotEquals" | "ArnNotLike" => !one(matches),
+        // The key is there.
+        "Null" => one(|wanted, _| wanted.eq_ignore_ascii_case("false")),
+        _ => return Err(undecidable(&format!("condition operator {operator}"))),
     })
+}
+
+/// Whether a condition of a Deny holds for all but principals that it names, whoever deletes and however.
+fn binds_all_but_some(operator: &str, key: &str, wanted: &Value) -> Told<bool> {
+    let names_principals = matches!(key, "aws:principalarn" | "aws:userid" | "aws:username");
+    match operator.strip_suffix("IfExists").unwrap_or(operator) {
+        "StringNotEquals" | "StringNotLike" | "StringNotEqualsIgnoreCase" | "ArnNotEquals" | "ArnNotLike"
+            if names_principals =>
+        {
+            Ok(texts(Some(wanted)).into_iter().all(names_someone))
+        }
+        // Only those it names are denied, or whoever does not use TLS, which nobody has to do without.
+        "StringEquals" | "StringLike" | "StringEqualsIgnoreCase" | "ArnEquals" | "ArnLike" if names_principals => {
+            Ok(false)
+        }
+        "Bool" if key == "aws:securetransport" => holds_for(operator, key, wanted, Some("true")),
+        "NumericLessThan" if key == "s3:tlsversion" => Ok(false),
+        _ => Err(undecidable(&format!("who is denied depends on {key}"))),
+    }
 }
 
 /// Whether a pattern of principals names some, rather than all of an account or of a sort.
@@ -218,14 +270,17 @@ fn names_someone(pattern: &str) -> bool {
 mod tests {
     use super::*;
 
+    const DELIVERY: Delivery<'_> = Delivery {
+        source_bucket_arn: "arn:aws:s3:::data",
+        source_account: "111122223333",
+        target_bucket_arn: "arn:aws:s3:::logs",
+        target_prefix: "data/",
+    };
+
+    /// Whether a delivery is let in by the policy alone.
     fn admits(statements: serde_json::Value) -> Told<bool> {
-        let delivery = Delivery {
-            source_bucket_arn: "arn:aws:s3:::data",
-            source_account: "111122223333",
-            target_bucket_arn: "arn:aws:s3:::logs",
-            target_prefix: "data/",
-        };
-        admits_access_logs(&serde_json::json!({"Statement": statements}).to_string(), &delivery)
+        let verdict = on_access_logs(&serde_json::json!({"Statement": statements}).to_string(), &DELIVERY)?;
+        all([verdict.allowed, not(verdict.denied)])
     }
 
     fn allow(condition: serde_json::Value, resource: &str) -> serde_json::Value {
@@ -251,13 +306,31 @@ mod tests {
         let keys = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*",
             "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}});
         assert!(admits(json!([allow(json!({}), "*"), keys])).is_err(), "a header we cannot know");
-        assert!(
-            admits_access_logs(
-                "not json",
-                &Delivery { source_bucket_arn: "", source_account: "", target_bucket_arn: "", target_prefix: "" }
-            )
-            .is_err()
-        );
+        assert!(on_access_logs("not json", &DELIVERY).is_err());
+    }
+
+    #[test]
+    fn what_is_not_understood_neither_lets_in_nor_keeps_out() {
+        use serde_json::json;
+        let source =
+            |operator: &str, value: &str| admits(json!([allow(json!({operator: {"aws:SourceArn": value}}), "*")]));
+        assert_eq!(source("StringEquals", "arn:aws:s3:::*"), Ok(false), "a wildcard is a letter to it");
+        assert_eq!(source("StringLike", "arn:aws:s3:::*"), Ok(true));
+        assert_eq!(source("StringEquals", "arn:aws:s3:::DATA"), Ok(false), "case matters");
+        assert_eq!(source("StringEqualsIgnoreCase", "arn:aws:s3:::DATA"), Ok(true));
+        assert_eq!(source("ArnNotLike", "arn:aws:s3:::other"), Ok(true));
+        assert_eq!(source("Null", "false"), Ok(true), "the key is there");
+        assert_eq!(source("Null", "true"), Ok(false));
+        assert!(source("ForAnyValue:StringLike", "*").is_err());
+        assert!(source("StringEquals", "${aws:PrincipalArn}").is_err());
+        let acl = json!({"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}});
+        assert!(admits(json!([allow(acl, "*")])).is_err(), "no source says which ACL access logs come with");
+        assert_eq!(admits(json!([allow(json!({}), "arn:aws:s3:::logs/Data/*")])), Ok(false), "case matters in keys");
+        assert!(admits(json!([allow(json!({}), "arn:aws:s3:::logs/data/2026*")])).is_err(), "some of the keys");
+        assert_eq!(admits(json!([allow(json!({}), "arn:aws:s3:::logs")])), Ok(false), "the bucket is no key");
+        let some = json!({"Effect": "Deny", "Principal": "*", "Action": "S3:PUTOBJECT", "Resource": "*/2026*"});
+        assert!(admits(json!([allow(json!({}), "*"), some])).is_err());
+        assert!(admits(json!([{"Effect": "Maybe"}, allow(json!({}), "*")])).is_err());
     }
 
     #[test]
@@ -275,5 +348,12 @@ mod tests {
         assert_eq!(denies(deny(json!(["s3:DeleteObject"]), but_one)), Ok(false), "versions may still go");
         assert_eq!(denies(deny(json!("s3:*"), json!({"Bool": {"aws:SecureTransport": "false"}}))), Ok(false));
         assert_eq!(denies(deny(json!("s3:Delete*"), json!({"StringEquals": {"aws:PrincipalArn": "x"}}))), Ok(false));
+        for depends in [
+            json!({"StringNotEquals": {"aws:PrincipalTag/team": "forensics"}}),
+            json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}),
+            json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}),
+        ] {
+            assert!(denies(deny(json!("s3:Delete*"), depends.clone())).is_err(), "{depends}");
+        }
     }
 }

@@ -24,7 +24,7 @@ use crate::model::time::Timestamp;
 use super::index::Index;
 use super::kleene::possible;
 use super::outward::{Guest, Lodged, Outward, Uses, Whose, digest};
-use super::own::{GroupKey, Holder, Own, Seen, UseRole};
+use super::own::{Encrypted, GroupKey, Holder, Own, Seen, UseRole};
 use super::subject::Alternative;
 use super::{buckets, names, network, trails};
 
@@ -169,7 +169,8 @@ struct Gathering {
 }
 
 impl Shared {
-    /// Goes through the facts of every account, in the order given, which is that of their ids.
+    /// Goes through the facts of every account, in the order given, which is that of their ids. Of one that is listed and
+    /// not among them, `absent` says why nothing is known.
     ///
     /// # Errors
     /// Only where `load` fails.
@@ -178,6 +179,7 @@ impl Shared {
         partition: Partition,
         as_of: Timestamp,
         accounts: &[AccountId],
+        absent: impl Fn(&AccountId) -> Unknown,
         load: impl Fn(&AccountId) -> Result<AccountFacts, E> + Sync,
     ) -> Result<Self, E> {
         let mut shared = Self {
@@ -201,7 +203,7 @@ impl Shared {
             outside: BTreeMap::new(),
         };
         let mut gathering = Gathering::default();
-        shared.enlist(organization, &mut gathering);
+        shared.enlist(organization, &mut gathering, absent);
         let (partition, closed) = (shared.partition.clone(), shared.closed());
         in_order(
             accounts,
@@ -221,10 +223,15 @@ impl Shared {
         Ok(shared)
     }
 
-    /// The accounts that are listed, as if the snapshot held nothing of them: closed, or the run was cut short.
-    fn enlist(&mut self, organization: &Organization, gathering: &mut Gathering) {
+    /// The accounts that are listed, as if the snapshot held nothing of them: closed, or nobody came to them.
+    fn enlist(
+        &mut self,
+        organization: &Organization,
+        gathering: &mut Gathering,
+        absent: impl Fn(&AccountId) -> Unknown,
+    ) {
         for account in &organization.accounts {
-            let unknown = Unknown::new("sts:AssumeRole", Why::NotEntered).in_account(&account.id);
+            let unknown = absent(&account.id);
             let closed = account.state.as_deref().is_some_and(|state| state != "ACTIVE");
             let meta = Meta {
                 name: account.name.as_deref().map(Box::from),
@@ -477,16 +484,18 @@ impl Shared {
             let (owner, region) = place;
             for log in flow_logs(&flows.logs).map(|seen| seen.fact).filter(|log| possible(&log.active)) {
                 let Some((holder, prefix)) = network::destination(owner, region, log) else { continue };
+                // What lands with the owner of the flow log itself, its own facts tell.
+                if self.owner_of(&holder) == Some(owner) {
+                    continue;
+                }
                 let guests = self.guests.get(place).into_iter().flatten();
                 let users: BTreeSet<&AccountId> =
                     guests.filter(|(_, guest)| guest.behind(log)).map(|(user, _)| user).collect();
                 lodged.extend(users.into_iter().map(|user| {
-                    let (source, prefix) = (Source::NetworkFlows, prefix.clone());
-                    let lodged = Lodged { source, prefix, whose: Whose::account(user), chain: network::chain(log) };
-                    (holder.clone(), lodged)
+                    let (source, prefix, encrypted) = (Source::NetworkFlows, prefix.clone(), Encrypted::AsBucket);
+                    let (whose, chain) = (Whose::account(user), network::chain(log));
+                    (holder.clone(), Lodged { source, prefix, encrypted, whose, chain })
                 }));
-                // What lands with the owner of the flow log itself, its own facts tell.
-                lodged.retain(|(holder, _)| self.owner_of(holder) != Some(owner));
             }
         }
         for (holder, lodged) in lodged {

@@ -13,7 +13,7 @@ use super::index::Index;
 use super::kinds::{AccountRegion, TrailView};
 use super::kleene::{all, any, possible};
 use super::names;
-use super::own::{Holder, Seen};
+use super::own::{Encrypted, Holder, Seen};
 use super::selectors::{self, Management, Services};
 use super::shared::Shared;
 use super::subject::{Alternative, Carrier, Part};
@@ -67,6 +67,11 @@ pub(super) fn destinations(trail: &Trail) -> Vec<(Holder, String)> {
     let bucket = trail.bucket.as_ref().ok().map(|bucket| (Holder::Bucket(bucket.clone()), prefix()));
     let group = trail.log_group_arn.as_deref().and_then(names::log_group_of);
     bucket.into_iter().chain(group.map(|key| (Holder::Group(key), String::new()))).collect()
+}
+
+/// By what its files are encrypted.
+pub(super) fn encrypted(trail: &Trail) -> Encrypted {
+    if trail.kms_key.is_some() { Encrypted::ByOwnKey } else { Encrypted::AsBucket }
 }
 
 /// How evidence got where a trail delivers to, for people.

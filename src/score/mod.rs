@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use crate::config::Requirements;
 use crate::finding::{Finding, Source};
 use crate::model::ids::AccountId;
-use crate::model::observed::{Told, Unknown};
+use crate::model::observed::{Told, Unknown, Why};
 use crate::model::time::Timestamp;
 use crate::relate::subject::{AccountGraph, Open, Subject, SubjectKind};
 use crate::results::{
@@ -329,6 +329,9 @@ fn unentered_questions(account: &AccountId, unknown: &Unknown, scenarios: &[Scen
     // Whatever kept us out, being let in settles it; a policy above the account is worth naming.
     let note = fixes::need(&why, account).and_then(|need| need.note);
     let permission = PermissionNeed { action: fixes::ENTER.to_owned(), account: account.clone(), note };
+    // Nothing keeps us out of an account that nobody tried to enter.
+    let tried = !matches!(why.why, Why::RunEnded | Why::NotCollected);
+    let permissions: Vec<PermissionNeed> = tried.then_some(permission).into_iter().collect();
     let mut results = Vec::new();
     for scenario in scenarios {
         results.extend(scenario.questions.iter().map(|question| QuestionResult {
@@ -344,7 +347,7 @@ fn unentered_questions(account: &AccountId, unknown: &Unknown, scenarios: &[Scen
             not_recordable: Vec::new(),
             not_judged: Vec::new(),
             fixes: Vec::new(),
-            permissions: vec![permission.clone()],
+            permissions: permissions.clone(),
         }));
     }
     results

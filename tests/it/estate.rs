@@ -522,7 +522,8 @@ impl Estate {
         let accounts: Vec<AccountId> = self.accounts.keys().cloned().collect();
         let facts = |id: &AccountId| AccountFacts { account: id.clone(), lines: self.accounts[id].clone() };
         let load = |id: &AccountId| Ok::<_, Infallible>(facts(id));
-        let Ok(shared) = Shared::build(&self.organization(), Partition::from("aws"), now(), &accounts, load);
+        let absent = |id: &AccountId| Unknown::new("sts:AssumeRole", Why::NotCollected).in_account(id);
+        let Ok(shared) = Shared::build(&self.organization(), Partition::from("aws"), now(), &accounts, absent, load);
         accounts.iter().map(|id| graph::account(&shared, &facts(id))).collect()
     }
 
@@ -820,6 +821,26 @@ fn access_logs_must_be_able_to_arrive() {
     );
     let unknown = Some("unknown bucket-access-unlogged prod-models".to_owned());
     assert_eq!(unlogged(&|e| target(e, &|b| b.policy = Observed::Unknown(denied("s3:GetBucketPolicy")))), unknown);
+    // By its ACL alone, which no policy may contradict.
+    let granted = |policy: Observed<String>| {
+        unlogged(&|e| {
+            target(e, &|b| {
+                b.policy = policy.clone();
+                b.ownership = Observed::Known("ObjectWriter".into());
+                b.acl_log_delivery = Ok(true);
+            });
+        })
+    };
+    let forbidding = |condition: &serde_json::Value| {
+        let deny = serde_json::json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*",
+            "Condition": condition});
+        Observed::Known(serde_json::json!({"Statement": [deny]}).to_string())
+    };
+    let unencrypted = serde_json::json!({"Null": {"s3:x-amz-server-side-encryption": "true"}});
+    assert_eq!(granted(Observed::Absent), None);
+    assert_eq!(granted(Observed::Unknown(denied("s3:GetBucketPolicy"))), unknown, "it may deny");
+    assert_eq!(granted(forbidding(&serde_json::json!({}))), fail, "what is denied no ACL grants");
+    assert_eq!(granted(forbidding(&unencrypted)), unknown);
     assert_eq!(
         unlogged(&|e| e.edit_bucket("prod-models", |b| {
             b.access_logging = Observed::Unknown(denied("s3:GetBucketLogging"));
@@ -929,6 +950,7 @@ fn replication_to_a_locked_bucket_counts_as_immutable() {
         enabled: true,
         prefix: String::new(),
         tag_filter: false,
+        kms_objects: false,
         bucket: "org-trail".into(),
         account: Some(ARCHIVE.into()),
     };
@@ -940,6 +962,74 @@ fn replication_to_a_locked_bucket_counts_as_immutable() {
         e.edit_bucket("prod-evidence", |b| b.replication = Observed::Known(vec![rule.clone()]));
     });
     assert_eq!(gaps, Vec::<String>::new());
+    // S3 leaves out what is encrypted with KMS keys, unless told otherwise.
+    let kms = Encryption { algorithm: "aws:kms".into(), kms_key: None };
+    for (kms_objects, wanted) in [(false, "fail"), (true, "pass")] {
+        judged("capture-bucket-mutable", "prod-evidence", &[wanted], |e| {
+            unlocked(e);
+            e.edit_bucket("prod-evidence", |b| {
+                b.encryption = Observed::Known(kms.clone());
+                b.replication = Observed::Known(vec![ReplicationRule { kms_objects, ..rule.clone() }]);
+            });
+        });
+    }
+    judged("capture-bucket-mutable", "prod-evidence", &["unknown"], |e| {
+        unlocked(e);
+        e.edit_bucket("prod-evidence", |b| b.replication = Observed::Known(vec![rule.clone()]));
+        e.edit_workload(WorkloadKind::Endpoint, |workload| workload.keys = vec!["alias/volume-or-capture".into()]);
+    });
+}
+
+#[test]
+fn data_in_no_bucket_that_can_be_followed_opens_the_question() {
+    let mut estate = Estate::healthy();
+    let open = |estate: &Estate| {
+        let open = estate.graphs().into_iter().flat_map(|graph| graph.open);
+        open.filter(|open| open.kind == "ai_bucket").map(|open| open.unknown.why).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&estate), []);
+    estate.edit_workload(WorkloadKind::TrainingJob, |workload| {
+        let location = "arn:aws:s3:eu-central-1:333333333333:accesspoint/corpus".to_owned();
+        let elsewhere = "https://example.com/corpus".to_owned();
+        workload.uses = Ok([location, elsewhere]
+            .map(|location| S3Use { location, role: S3Role::Training, field: "InputDataConfig[0]".into() })
+            .to_vec());
+    });
+    assert_eq!(open(&estate), [Why::Undecidable], "the access point, and not the web site");
+}
+
+#[test]
+fn one_call_that_a_service_control_policy_denies_keeps_nobody_from_bedrock() {
+    let by_scp = |call: &str| Unknown { why: Why::DeniedByScp, ..denied(call) };
+    let check = "bedrock-unused-region-open";
+    let deny_logging = |e: &mut Estate| {
+        e.edit_bedrock(|b| b.logging = Observed::Unknown(by_scp("bedrock:GetModelInvocationLoggingConfiguration")));
+    };
+    // Models are invoked here, whatever is denied.
+    judged(check, &format!("{PROD}:{HOME}"), &[], deny_logging);
+    let unused = |e: &mut Estate| {
+        deny_logging(e);
+        e.edit_bedrock(|b| b.metrics = Ok(BedrockMetrics { invoked_models: Vec::new(), names: Vec::new() }));
+        e.edit_listing("bedrock:ListGuardrails", |l| l.count = Ok(0));
+        e.edit(|_, line| {
+            if let Fact::Workload(workload) = &mut line.fact
+                && workload.kind == WorkloadKind::Guardrail
+            {
+                workload.kind = WorkloadKind::Model;
+            }
+        });
+    };
+    judged(check, &format!("{PROD}:{HOME}"), &["unknown"], unused);
+    judged(check, &format!("{PROD}:{HOME}"), &["pass"], |e| {
+        unused(e);
+        e.edit(|_, line| {
+            if let Fact::Listing(listing) = &mut line.fact
+                && listing.call.starts_with("bedrock")
+            {
+                listing.count = Err(by_scp(&listing.call));
+            }
+        });
+    });
 }
 
 #[test]
@@ -1236,6 +1326,7 @@ fn rules_on_the_folder_that_records_land_in_cover_them() {
         enabled: true,
         prefix: "invocations/".into(),
         tag_filter: false,
+        kms_objects: false,
         bucket: "org-trail".into(),
         account: Some(ARCHIVE.into()),
     };
@@ -1468,6 +1559,7 @@ fn replicating_into_a_bucket_that_is_gone_makes_no_copy() {
         enabled: true,
         prefix: String::new(),
         tag_filter: false,
+        kms_objects: false,
         bucket: "gone".into(),
         account: None,
     };

@@ -5,18 +5,19 @@ use std::io::Read;
 
 use locard::assess::{self, Input};
 use locard::check;
-use locard::config::Config;
+use locard::config::{Config, Gate};
 use locard::files::{FileError, SnapshotError, Spool};
 use locard::finding::Finding;
+use locard::gate::{self, Tally};
 use locard::inventory::organizations::Organization;
 use locard::inventory::snapshot::Manifest;
 use locard::model::ids::{AccountId, Partition};
-use locard::model::observed::Unknown;
+use locard::model::observed::{Unknown, Why};
 use locard::relate::graph;
 use locard::relate::shared::Shared;
 use locard::relate::subject::AccountGraph;
 use locard::report::json;
-use locard::results::{CheckInfo, Results};
+use locard::results::{CheckInfo, GateVerdict, Results};
 use locard::score::{self, AccountInput, scenarios};
 
 use crate::synthetic::Synthetic;
@@ -52,6 +53,25 @@ fn judged(organization: Synthetic) -> Results {
         let Ok(results) = assess::assess(input, &organization.ids(), |id| Ok::<_, Infallible>(organization.facts(id)));
         results
     })
+}
+
+#[test]
+fn a_list_of_accounts_that_broke_off_decides_no_gate() {
+    let organization = Synthetic::new(110);
+    with_input(organization, |input, listed| {
+        let unknown = Unknown::new("organizations:ListAccounts", Why::Throttled).saying("after 100 accounts");
+        let mut listed = listed.clone();
+        listed.listed = Err(unknown);
+        listed.accounts.truncate(100);
+        let ids: Vec<AccountId> = listed.accounts.iter().map(|account| account.id.clone()).collect();
+        let ids: Vec<AccountId> = organization.ids().into_iter().filter(|id| ids.contains(id)).collect();
+        let input = Input { organization: &listed, ..*input };
+        let Ok(results) = assess::assess(&input, &ids, |id| Ok::<_, Infallible>(organization.facts(id)));
+        assert_eq!((results.run.mode.as_str(), results.run.partial), ("organization", true));
+        assert!(results.run.partial_reasons[0].contains("organizations:ListAccounts: throttled"));
+        let gate = Gate { min_score: Some(0.0), ..Gate::default() };
+        assert_eq!(gate::judge(&Tally::of(results), &gate).verdict, GateVerdict::Undecided);
+    });
 }
 
 #[test]
@@ -104,7 +124,7 @@ fn accounts_are_scored_as_if_all_findings_were_at_hand() {
         let (partition, config) = (Partition::from("aws"), Config::default());
         let load = |id: &AccountId| Ok::<_, Infallible>(organization.facts(id));
         let listed = organization.organization();
-        let Ok(shared) = Shared::build(&listed, partition.clone(), Synthetic::as_of(), &ids, load);
+        let Ok(shared) = Shared::build(&listed, partition.clone(), Synthetic::as_of(), &ids, Synthetic::absent, load);
         let facts: Vec<_> = ids.iter().map(|id| organization.facts(id)).collect();
         let graphs: Vec<AccountGraph> = facts.iter().map(|facts| graph::account(&shared, facts)).collect();
         let mut findings: Vec<Finding> = graphs

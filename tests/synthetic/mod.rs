@@ -115,6 +115,11 @@ impl Synthetic {
         Timestamp::parse("2026-11-01T12:00:00Z").unwrap_or_else(|e| panic!("internal error: a constant: {e}"))
     }
 
+    /// Why nothing is known of an account that is not there.
+    pub(crate) fn absent(id: &AccountId) -> Unknown {
+        Unknown::new("sts:AssumeRole", Why::NotCollected).in_account(id)
+    }
+
     /// In the order of their ids.
     pub(crate) fn ids(&self) -> Vec<AccountId> {
         (0..self.accounts).map(id).collect()
@@ -712,6 +717,7 @@ impl Facts {
                         enabled: true,
                         prefix: String::new(),
                         tag_filter: false,
+                        kms_objects: false,
                         bucket: "archive-copies".to_owned(),
                         account: Some(id(ARCHIVE)),
                     }]);
