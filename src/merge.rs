@@ -87,7 +87,7 @@ pub fn whole(mut parts: Vec<Part>, allow_missing: bool) -> Result<Whole, NotOne>
         plan: Plan { shard: None, ..first.manifest.plan.clone() },
         as_of: parts.iter().map(|part| part.manifest.as_of).min().unwrap_or(first.manifest.as_of),
         organization: organization(&parts),
-        complete: missing.is_empty() && parts.iter().all(|part| part.manifest.complete),
+        complete: missing.is_empty() && parts.iter().all(is_complete),
         calls: calls(parts.iter().map(|part| &part.manifest.calls)),
         clock_skew_seconds: worst(parts.iter().map(|part| part.manifest.clock_skew_seconds)),
         merged,
@@ -119,6 +119,11 @@ pub fn calls<'a>(all: impl IntoIterator<Item = &'a BTreeMap<String, CallCount>>)
 /// The clock that was off most.
 pub fn worst(skews: impl IntoIterator<Item = Option<i64>>) -> Option<i64> {
     skews.into_iter().flatten().max_by_key(|skew| skew.unsigned_abs())
+}
+
+/// Whether a shard came to all its accounts. One whose list of accounts broke off does not know them all.
+fn is_complete(part: &Part) -> bool {
+    part.manifest.complete && part.organization.listed.is_ok()
 }
 
 fn no_shard(part: &Part) -> Option<String> {
@@ -180,7 +185,7 @@ fn origin(shard: Shard, part: &Part) -> MergedShard {
         manifest_digest: part.digest.clone(),
         run_id: part.manifest.run_id.clone(),
         caller: part.manifest.plan.caller.clone(),
-        complete: part.manifest.complete,
+        complete: is_complete(part),
     }
 }
 

@@ -32,6 +32,8 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 const KNOCKS: u32 = 2;
 /// An answer that cannot be read is asked for once more.
 const READINGS: u32 = 2;
+/// Services that every region has.
+const EVERYWHERE: &[&str] = &["cloudtrail", "cloudwatch", "ec2", "kms", "logs", "organizations", "s3", "sts"];
 /// A session younger than this that is refused is not the one that is past its time.
 const FRESH: Duration = Duration::from_secs(60);
 
@@ -133,13 +135,13 @@ impl<'a> Asking<'a> {
             let probing = stop.or(ground.probing.lock()).await.ok_or_else(|| ended(ground, operation))?;
             (!ground.is_open(operation)?).then_some(probing)
         };
-        ground.silence(lane, operation)?;
+        ground.heard(lane, operation).await?;
         let room = match lane.room.try_acquire() {
             Ok(room) => room,
             Err(_) => {
                 let room = stop.or(lane.room.acquire()).await.ok_or_else(|| ended(ground, operation))?;
                 // It may have fallen silent meanwhile.
-                ground.silence(lane, operation)?;
+                ground.heard(lane, operation).await?;
                 room.unwrap_or_else(|closed| panic!("internal error: room is never closed: {closed}"))
             }
         };
@@ -247,6 +249,10 @@ impl<'a> Asking<'a> {
     fn settle(&mut self, verdict: Verdict, unknown: Unknown) -> Option<Unknown> {
         match verdict {
             Verdict::Silent => {
+                let mut unknown = unknown;
+                if unknown.why == Why::ServiceAbsent && !self.may_be_absent() {
+                    unknown.why = Why::Failed;
+                }
                 self.ground.unanswered(self.lane, &unknown, self.began);
                 Some(unknown)
             }
@@ -275,6 +281,14 @@ impl<'a> Asking<'a> {
             | Verdict::OutOfTime(_)
             | Verdict::Unsent => None,
         }
+    }
+
+    /// Whether a name that does not resolve may mean that the region lacks the service. A resolver without a network may
+    /// say the same of every name.
+    fn may_be_absent(&self) -> bool {
+        !EVERYWHERE.contains(&self.operation.service)
+            && !self.lane.is_proven()
+            && self.ground.common.answered_since(self.began)
     }
 
     fn door(&self) -> Option<&'a Door> {

@@ -12,6 +12,7 @@ use crate::aws::breaker::Breaker;
 use crate::aws::client::Common;
 use crate::aws::pace::Pace;
 use crate::aws::signature::LastKey;
+use crate::aws::stop::Cause;
 use crate::inventory::operations::Operation;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Unknown, Why};
@@ -19,8 +20,12 @@ use crate::model::observed::{Unknown, Why};
 /// Requests one service of one account and region is asked at a time.
 const ROOM: usize = 8;
 
-/// After this long the door to all accounts is tried again: to find it shut for good would leave them all unread.
-const HEARS_AGAIN: Duration = Duration::from_secs(20);
+/// How often the door to all accounts is knocked at while nobody answers there, at most.
+const KNOCKS_EVERY: Duration = Duration::from_secs(20);
+/// After so many of these the run ends: it is no account that does not answer, but the network.
+const PATIENCE: u32 = 15;
+/// How often those who wait there look whether it has been opened.
+const LOOKS_EVERY: Duration = Duration::from_millis(200);
 
 /// One account in one region.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(crate) struct Ground {
     pub common: Arc<Common>,
     /// So many calls in a row may get nothing from a service that did answer before.
     doubts: u32,
+    /// Whoever asks here asks for one of many accounts.
+    is_door: bool,
     /// The probe is over, and others may ask for themselves.
     open: AtomicBool,
     /// Some service answered here.
@@ -54,6 +61,8 @@ pub(crate) struct Lane {
 struct State {
     pace: Pace,
     standing: Standing,
+    /// Since when it is silent, and when it was last tried whether it still is.
+    silent: Option<(Instant, Instant)>,
 }
 
 /// What is known of a service's answering, which is not what it answers.
@@ -63,8 +72,8 @@ pub(crate) enum Standing {
     Answers,
     /// It did answer, and so many calls since got nothing.
     Doubtful(u32),
-    /// There is no point in asking, since then.
-    Silent(Unknown, Instant),
+    /// There is no point in asking.
+    Silent(Unknown),
 }
 
 impl Ground {
@@ -74,6 +83,7 @@ impl Ground {
             region: region.clone(),
             common: common.clone(),
             doubts: 1,
+            is_door: false,
             open: AtomicBool::new(false),
             known: AtomicBool::new(false),
             closed: OnceLock::new(),
@@ -84,7 +94,7 @@ impl Ground {
 
     /// The same for the door to all accounts: that some of them get nothing there says little of others.
     pub(crate) fn for_all(common: &Arc<Common>, account: &AccountId, region: &Region) -> Self {
-        Self { doubts: 16, ..Self::new(common, account, region) }
+        Self { doubts: 16, is_door: true, ..Self::new(common, account, region) }
     }
 
     /// Whether calls need not wait for a probe; an error if there is nothing to be had here.
@@ -111,7 +121,7 @@ impl Ground {
         if let Some(lane) = lanes.iter().find(|lane| lane.service == service) {
             return lane.clone();
         }
-        let state = State { pace: Pace::new(self.common.limits.share), standing: Standing::Untried };
+        let state = State { pace: Pace::new(self.common.limits.share), standing: Standing::Untried, silent: None };
         let lane = Arc::new(Lane {
             service,
             room: Semaphore::new(ROOM),
@@ -128,19 +138,36 @@ impl Ground {
         Unknown::new(&call, why).in_account(&self.account).in_region(&self.region)
     }
 
+    /// Whether to ask a service that may not have answered lately. At the door to all accounts it is waited until
+    /// somebody answers again: that nobody does says nothing of any account. One at a time tries.
+    pub(crate) async fn heard(&self, lane: &Lane, operation: &Operation) -> Result<(), Unknown> {
+        if !self.is_door {
+            return self.silence(lane, operation);
+        }
+        let knocks_every = KNOCKS_EVERY.min(self.common.limits.attempt);
+        loop {
+            if self.common.stop.is_set() {
+                return Err(self.unknown(operation, Why::RunEnded));
+            }
+            match lane.shut(knocks_every) {
+                None => return Ok(()),
+                Some(since) if since.elapsed() > knocks_every * PATIENCE => self.common.stop.stop(Cause::Unreachable),
+                Some(_) => _ = self.common.stop.or(tokio::time::sleep(LOOKS_EVERY)).await,
+            }
+        }
+    }
+
     /// Why not to ask a service that did not answer lately, here or in other accounts.
-    pub(crate) fn silence(&self, lane: &Lane, operation: &Operation) -> Result<(), Unknown> {
+    fn silence(&self, lane: &Lane, operation: &Operation) -> Result<(), Unknown> {
         match lane.standing() {
             Standing::Answers => return Ok(()),
-            Standing::Silent(unknown, since) if self.doubts == 1 || since.elapsed() < HEARS_AGAIN => {
-                return Err(instead(&unknown, operation));
-            }
-            Standing::Untried | Standing::Doubtful(_) | Standing::Silent(..) => {}
+            Standing::Silent(unknown) => return Err(instead(&unknown, operation)),
+            Standing::Untried | Standing::Doubtful(_) => {}
         }
         let refusal = self.common.breaker(lane.service, &self.region, |breaker| breaker.refusal(Instant::now()));
         let Some((why, said)) = refusal.flatten() else { return Ok(()) };
         let unknown = self.unknown(operation, why).saying(said);
-        lane.stand(Standing::Silent(unknown.clone(), Instant::now()));
+        lane.stand(Standing::Silent(unknown.clone()));
         Err(unknown)
     }
 
@@ -162,7 +189,7 @@ impl Ground {
         let standing = match lane.standing() {
             Standing::Answers => Standing::Doubtful(1),
             Standing::Doubtful(calls) if calls < self.doubts => Standing::Doubtful(calls + 1),
-            _ => Standing::Silent(unknown.clone(), now),
+            _ => Standing::Silent(unknown.clone()),
         };
         lane.stand(standing);
         // With the network down every service is silent, and none of them is to blame.
@@ -188,7 +215,23 @@ impl Lane {
     }
 
     fn stand(&self, standing: Standing) {
-        self.state().standing = standing;
+        let mut state = self.state();
+        state.silent = match standing {
+            Standing::Silent(_) => Some(state.silent.unwrap_or_else(|| (Instant::now(), Instant::now()))),
+            Standing::Untried | Standing::Answers | Standing::Doubtful(_) => None,
+        };
+        state.standing = standing;
+    }
+
+    /// Since when it is silent; none if it is not, and to one caller every so often, who tries.
+    fn shut(&self, knocks_every: Duration) -> Option<Instant> {
+        let mut state = self.state();
+        let (since, last_knock) = state.silent.as_mut()?;
+        if last_knock.elapsed() < knocks_every {
+            return Some(*since);
+        }
+        *last_knock = Instant::now();
+        None
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

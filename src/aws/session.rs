@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::aws::call::{Failure, call};
-use crate::aws::classify::{Verdict, chain, shorten, verdict};
+use crate::aws::classify::{Verdict, chain, classify, shorten, verdict};
 use crate::aws::client::{self, Common, Limits};
 use crate::aws::ground::Ground;
 use crate::aws::stop::{Cause, Stop};
@@ -128,11 +128,14 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
     };
     let partition = Arn::parse(arn).map(|parts| Partition::new(parts.partition));
     let account = AccountId::parse(account)?;
+    let sts = Ground::for_all(&common, &account, &sts_region);
+    // It has just answered.
+    sts.answered(&sts.lane("sts"));
     Ok(Caller {
         arn: arn.to_owned(),
         partition: partition.ok_or_else(|| format!("sts:GetCallerIdentity answered `{arn}`, which is no ARN"))?,
         provider,
-        sts: Arc::new(Ground::for_all(&common, &account, &sts_region)),
+        sts: Arc::new(sts),
         common,
         account,
     })
@@ -274,6 +277,13 @@ impl Inside {
         Self { identity: credentials.into(), arn, since: Instant::now(), spare }
     }
 
+    /// The same session, not to be renewed for a while.
+    fn kept_for(&self, time: Duration) -> Self {
+        let left = self.identity.expiration().and_then(|expiry| expiry.duration_since(SystemTime::now()).ok());
+        let spare = left.unwrap_or_default().saturating_sub(time);
+        Self { identity: self.identity.clone(), arn: self.arn.clone(), since: self.since, spare }
+    }
+
     /// Whether more than `spare` is left; credentials without expiry stay.
     fn lasts(&self, spare: Duration) -> bool {
         self.identity.expiration().is_none_or(|expiry| expiry > SystemTime::now() + spare)
@@ -338,7 +348,11 @@ impl Door {
             }
             // A renewal that fails is tried again while the old session still works.
             Err(unknown) => match &*state {
-                State::Inside(old) if old.lasts(Duration::ZERO) => Ok(old.clone()),
+                State::Inside(old) if old.lasts(Duration::ZERO) => {
+                    let old = Arc::new(old.kept_for(FAILURE_HOLDS));
+                    *state = State::Inside(old.clone());
+                    Ok(old)
+                }
                 _ => {
                     let holds = if unknown.why.passing() { FAILURE_HOLDS } else { REFUSAL_HOLDS };
                     *state = State::Refused { unknown: unknown.clone(), until: SystemTime::now() + holds };
@@ -380,7 +394,9 @@ impl Door {
                             if is_of_credentials(verdict(&error, caller.common.ledger.ahead())) =>
                         {
                             caller.common.stop.stop(Cause::Credentials);
-                            Err(Failure::Refused(error))
+                            // It says nothing of the account, which the next run enters.
+                            let said = classify(&error).1;
+                            Err(Failure::Unknown(self.unknown("sts:AssumeRole", Why::RunEnded).saying(said)))
                         }
                         answer => answer,
                     }

@@ -16,6 +16,8 @@ pub enum Cause {
     TimeUp,
     /// AWS no longer takes the caller's credentials: nothing more can be entered.
     Credentials,
+    /// Nobody answers any more where accounts are entered.
+    Unreachable,
 }
 
 /// A request to end, shared by everyone who must hear of it. It is made once and never taken back.

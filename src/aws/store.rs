@@ -4,6 +4,7 @@
 //! What is kept there, and when, is decided in `cli`; audits themselves go through `request`, which knows no writes.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -18,13 +19,16 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::base64;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::timeout::TimeoutConfig;
 
-use crate::aws::classify::{classify, code};
+use crate::aws::classify::{chain, classify, code};
 use crate::aws::client;
 use crate::aws::session::{Caller, Source, caller};
 use crate::inventory::operations::STORE;
+use crate::model::hash;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Why;
 use crate::model::prefix::S3Prefix;
@@ -33,6 +37,12 @@ pub use crate::aws::client::Limits;
 
 /// A larger object is none of ours: what all lines of one file may add up to is limited to as much.
 const MAX_OBJECT: i64 = 1 << 30;
+
+/// How often an object is asked for that breaks off.
+const READINGS: u32 = 3;
+
+/// Bytes a second that a large object moves by at least.
+const SLOWEST: u64 = 500_000;
 
 /// An object of which nothing arrives for so long arrives no more.
 const STALLED: Duration = Duration::from_secs(30);
@@ -64,6 +74,13 @@ pub struct StoreError {
     said: String,
     /// The caller may not.
     pub denied: bool,
+}
+
+/// How reading an object failed.
+enum Broken {
+    /// In the middle; another time it may not.
+    Off(StoreError),
+    For(StoreError),
 }
 
 impl Store {
@@ -103,11 +120,14 @@ impl Store {
         let mut names = Vec::new();
         let mut token = None;
         loop {
-            let page = self.page(token.take(), 1000).await.map_err(|error| self.failed("list", "", &error))?;
+            let page = self.page(token.clone(), 1000).await.map_err(|error| self.failed("list", "", &error))?;
             let keys = page.contents().iter().filter_map(|object| self.place.name(object.key()?));
             names.extend(keys.map(str::to_owned));
-            token = page.next_continuation_token;
+            let last = std::mem::replace(&mut token, page.next_continuation_token);
             match (page.is_truncated, &token) {
+                (Some(true), Some(_)) if token == last => {
+                    return Err(self.error("list", "", "the list comes back to the same page".to_owned()));
+                }
                 (Some(true), Some(_)) => {}
                 (Some(true), None) => {
                     let said = "the list breaks off without a token to go on".to_owned();
@@ -120,8 +140,19 @@ impl Store {
         Ok(names)
     }
 
-    /// The content of an object; none if there is no such object.
+    /// The content of an object; none if there is no such object. What breaks off is asked for again.
     pub async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        for _ in 1..READINGS {
+            match self.get_once(name).await {
+                Err(Broken::Off(error)) => tracing::debug!("{error}; asked again"),
+                Err(Broken::For(error)) => return Err(error),
+                Ok(content) => return Ok(content),
+            }
+        }
+        self.get_once(name).await.map_err(|(Broken::Off(error) | Broken::For(error))| error)
+    }
+
+    async fn get_once(&self, name: &str) -> Result<Option<Vec<u8>>, Broken> {
         let request = self
             .client
             .get_object()
@@ -131,10 +162,11 @@ impl Store {
         let output = match request.send().await {
             Ok(output) => output,
             Err(error) if code(&error) == Some("NoSuchKey") => return Ok(None),
-            Err(error) => return Err(self.failed("read", name, &error)),
+            Err(error) => return Err(Broken::For(self.failed("read", name, &error))),
         };
         if output.content_length.is_some_and(|length| length > MAX_OBJECT) {
-            return Err(self.error("read", name, format!("it is larger than {} MiB", MAX_OBJECT >> 20)));
+            let said = format!("it is larger than {} MiB", MAX_OBJECT >> 20);
+            return Err(Broken::For(self.error("read", name, said)));
         }
         let (mut body, mut content) = (output.body, Vec::new());
         loop {
@@ -142,11 +174,61 @@ impl Store {
                 Ok(Some(Ok(piece))) => content.extend_from_slice(&piece),
                 Ok(None) => return Ok(Some(content)),
                 Ok(Some(Err(error))) => {
-                    return Err(self.error("read", name, crate::aws::classify::chain(Some(&error))));
+                    return Err(Broken::Off(self.error("read", name, chain(Some(&error)))));
                 }
-                Err(_elapsed) => return Err(self.error("read", name, "nothing more arrives".to_owned())),
+                Err(_elapsed) => {
+                    return Err(Broken::Off(self.error("read", name, "nothing more arrives".to_owned())));
+                }
             }
         }
+    }
+
+    /// The first bytes of an object, or all if there are no more; none if there is no such object.
+    pub async fn beginning(&self, name: &str, bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let request = self
+            .client
+            .get_object()
+            .bucket(self.place.bucket())
+            .key(self.place.key(name))
+            .range(format!("bytes=0-{}", bytes.saturating_sub(1)))
+            .set_expected_bucket_owner(self.owner.clone());
+        match request.send().await {
+            Ok(output) => {
+                let whole = output.body.collect().await;
+                let content = whole.map_err(|error| self.error("read", name, chain(Some(&error))))?;
+                Ok(Some(content.to_vec()))
+            }
+            Err(error) => match code(&error) {
+                Some("NoSuchKey") => Ok(None),
+                // It is empty.
+                Some("InvalidRange") => Ok(Some(Vec::new())),
+                _ => Err(self.failed("read", name, &error)),
+            },
+        }
+    }
+
+    /// Writes a file as an object, piece by piece. Its SHA-256, as `model::hash` writes it, is what S3 holds it against.
+    pub async fn put_file(&self, name: &str, path: &Path, sha256: &str) -> Result<(), StoreError> {
+        let unreadable = |said: String| self.error("write", name, format!("{}: {said}", path.display()));
+        let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+        let body = ByteStream::from_path(path).await.map_err(|error| unreadable(chain(Some(&error))))?;
+        let attempt = Duration::from_secs(60 + size / SLOWEST);
+        let timeouts =
+            TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt * 3).build();
+        self.client
+            .put_object()
+            .bucket(self.place.bucket())
+            .key(self.place.key(name))
+            .content_type(content_type(name))
+            .set_checksum_sha256(hash::bytes(sha256).map(base64::encode))
+            .set_expected_bucket_owner(self.owner.clone())
+            .body(body)
+            .customize()
+            .config_override(aws_sdk_s3::Config::builder().timeout_config(timeouts))
+            .send()
+            .await
+            .map_err(|error| self.failed("write", name, &error))?;
+        Ok(())
     }
 
     /// Writes an object, replacing what was there. S3 checks the SHA-256 of what arrives and keeps it with the object;
@@ -286,7 +368,6 @@ impl Intercept for Confined {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::classify::chain;
 
     /// Nothing listens there: what is not refused fails to connect.
     fn confined() -> (Client, S3Prefix) {

@@ -459,7 +459,7 @@ fn a_caller_whose_credentials_ended_ends_the_run() {
     });
     let entry = entry(&server);
     let told = run(entry.ready(Session::Evidence)).expect_err("not entered");
-    assert_eq!((told.call.as_str(), told.why), ("sts:AssumeRole", Why::Failed));
+    assert_eq!((told.call.as_str(), told.why), ("sts:AssumeRole", Why::RunEnded));
     assert_eq!(entry.ground(&region()).common.stop.cause(), Some(Cause::Credentials));
     // Nothing is asked any more.
     let before = server.asked().len();

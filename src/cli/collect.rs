@@ -128,15 +128,18 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     run.copy(&writer).inspect_err(|_| run.rescue())?;
     // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
     sweeping.store(false, Ordering::Relaxed);
+    if let (Some(unknown), None) = (&outcome.list_broken_off, outcome.ended_early) {
+        let said = visible(&unknown.sentence());
+        out::say(&format!(
+            "warning: the list of accounts broke off ({said}): accounts behind are missing; the same command with --resume \
+             lists them\n"
+        ));
+    }
     match outcome.ended_early {
         Some(Cause::Interrupted) => {
             out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
         }
-        Some(Cause::Credentials) => {
-            let message = "AWS no longer takes the caller's credentials; the snapshot is sealed as incomplete";
-            let help = "renew them and go on with --resume; `locard evaluate` judges what there is";
-            return Err(Refused::no_result(message, help));
-        }
+        Some(cause @ (Cause::Credentials | Cause::Unreachable)) => return Err(cut_off(cause)),
         Some(Cause::TimeUp) if outcome.entered == 0 => {
             return Err(Refused::no_result(
                 "the time was up before any account was read",
@@ -147,6 +150,16 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     }
     let interrupted = outcome.ended_early == Some(Cause::Interrupted);
     Ok(Swept { run, digest, interrupted, _listening: runtime })
+}
+
+/// What to say where AWS could no longer be asked; the snapshot is sealed.
+pub(super) fn cut_off(cause: Cause) -> anyhow::Error {
+    let (message, help) = match cause {
+        Cause::Unreachable => ("AWS does not answer any more", "go on with --resume when the network is back"),
+        _ => ("AWS no longer takes the caller's credentials", "renew them and go on with --resume"),
+    };
+    let message = format!("{message}; the snapshot is sealed as incomplete");
+    Refused::no_result(message, format!("{help}; `locard evaluate` judges what there is"))
 }
 
 /// The threads of a sweep.

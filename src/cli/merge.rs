@@ -76,6 +76,11 @@ struct Completion {
     /// Things that nobody read.
     unread: u64,
     interrupted: bool,
+    /// Why AWS could no longer be asked.
+    cut_off: Option<anyhow::Error>,
+    /// Listens for signals as long as it lives: one once listened for no longer ends the process by itself.
+    #[cfg(feature = "aws")]
+    listening: Option<(tokio::runtime::Runtime, Arc<std::sync::atomic::AtomicBool>)>,
 }
 
 pub(super) fn run(global: &Global, args: MergeArgs) -> anyhow::Result<Exit> {
@@ -92,11 +97,18 @@ pub(super) fn run(global: &Global, args: MergeArgs) -> anyhow::Result<Exit> {
         let digest = seal(&whole, &completion, &run, &writer)?;
         Ok((completion, digest))
     });
-    let (completion, digest) = merged.inspect_err(|_| run.rescue())?;
+    let (mut completion, digest) = merged.inspect_err(|_| run.rescue())?;
+    #[cfg(feature = "aws")]
+    if let Some((_, sealing)) = &completion.listening {
+        sealing.store(false, std::sync::atomic::Ordering::Relaxed);
+    }
     for line in warnings(&whole, &completion) {
         out::say(&format!("warning: {}\n", visible(&line)));
     }
     out::print(&format!("{}\nsha256 {digest}\n", run.shown(SNAPSHOT)))?;
+    if let Some(error) = completion.cut_off.take() {
+        return Err(error);
+    }
     Ok(if completion.interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
@@ -246,8 +258,13 @@ fn complete(
     }
     let options = options(config, args, whole)?;
     let runtime = collect::runtime()?;
-    let _sealing = collect::listen(&runtime, &options.stop);
-    let collection = match runtime.block_on(runner::connect(options)) {
+    let stop = options.stop.clone();
+    let sealing = collect::listen(&runtime, &stop);
+    let Some(connected) = runtime.block_on(stop.or(runner::connect(options))) else {
+        let message = "interrupted before anything was read".to_owned();
+        return Err(crate::cli::exit::Refused { exit: Exit::Interrupted, message, help: None }.into());
+    };
+    let collection = match connected {
         Ok(collection) => collection,
         Err(error) => {
             out::say(&format!("warning: merging as with --offline: {}\n", visible(&error.to_string())));
@@ -268,6 +285,11 @@ fn complete(
         // How much is left of it is not known, but something may be.
         unread: if outcome.ended_early.is_some() { unread } else { 0 },
         interrupted: outcome.ended_early == Some(runner::Cause::Interrupted),
+        cut_off: match outcome.ended_early {
+            Some(cause @ (runner::Cause::Credentials | runner::Cause::Unreachable)) => Some(collect::cut_off(cause)),
+            Some(runner::Cause::Interrupted | runner::Cause::TimeUp) | None => None,
+        },
+        listening: Some((runtime, sealing)),
     })
 }
 
@@ -314,7 +336,7 @@ fn options(config: &Config, args: &MergeArgs, whole: &Whole) -> anyhow::Result<c
         skip_regions: plan.skip_regions.clone(),
         lookback_days: plan.ai_lookback_days,
         max_described_jobs: plan.max_described_jobs,
-        limits: runner::Limits { share: config.max_rate, ..runner::Limits::default() },
+        limits: runner::Limits { share: config.max_rate, ..runner::Limits::from(config.timeouts) },
         ..runner::Options::default()
     })
 }

@@ -108,8 +108,8 @@ pub(crate) fn judge(
     let mut spool = Spool::begin(dir)?;
     // Threads of their own, which end here: what the allocator kept for them can then be used for the reports.
     let threads = rayon::ThreadPoolBuilder::new().build().context("cannot start threads to judge with")?;
-    let results =
-        threads.install(|| assess::stream(&input, &reader.accounts(), |account| reader.account(account), &mut spool))?;
+    let results = threads
+        .install(|| assess::stream(&input, &reader.accounts(), |account| reader.account(account), &mut spool))?;
     drop(threads);
     Ok(spool.assemble(&results, organization.accounts.iter().map(|account| &account.id))?)
 }

@@ -164,7 +164,7 @@ impl RunFolder {
     /// The run whose results are there already; none if there are none.
     pub(super) fn judged(&self) -> anyhow::Result<Option<Result<Run, ReadError>>> {
         if let Some(remote) = &self.remote {
-            return Ok(remote.get(RESULTS)?.map(|bytes| stream::read_run(bytes.as_slice())));
+            return Ok(remote.beginning(RESULTS)?.map(|bytes| stream::read_run(bytes.as_slice())));
         }
         let path = self.dir.join(RESULTS);
         Ok(if path.exists() { Some(stream::read_run(files::open(&path)?)) } else { None })
@@ -178,7 +178,7 @@ impl RunFolder {
     /// Brings a file that lies beside the snapshot to where the run goes.
     pub(super) fn put(&self, name: &str) -> anyhow::Result<()> {
         if let Some(remote) = &self.remote {
-            remote.put(name, files::read_bytes(&self.dir.join(name))?)?;
+            remote.put_file(name, &self.dir.join(name))?;
         }
         Ok(())
     }

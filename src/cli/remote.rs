@@ -15,6 +15,7 @@ use crate::aws::store::{Store, StoreAccess, StoreError};
 use crate::cli::exit::Refused;
 use crate::cli::place::{Credentials, StoreArgs};
 use crate::files::{self, JOURNAL, MANIFEST, RESULTS, SNAPSHOT, SnapshotError, SnapshotWriter};
+use crate::model::hash;
 use crate::model::prefix::S3Prefix;
 
 /// Objects under way at a time.
@@ -70,7 +71,8 @@ impl Remote {
             let message = format!("{} already holds the results of another run", self.place());
             return Err(Refused::usage(message, "choose another --out"));
         }
-        match names.first() {
+        // The folder that the console makes is an object without a name of its own.
+        match names.iter().find(|name| !name.is_empty()) {
             Some(found) => Err(SnapshotError::NotEmpty { dir, found: found.clone() }.into()),
             None => Ok(()),
         }
@@ -82,6 +84,10 @@ impl Remote {
         let claimed = self.runtime.block_on(self.store.claim(&snapshot(JOURNAL), content));
         match claimed.map_err(|e| self.said(e))? {
             true => Ok(()),
+            // The answer to an earlier attempt may have been lost: then it is ours.
+            false if self.get(&snapshot(JOURNAL))? == Some(files::read_bytes(&dir.join(SNAPSHOT).join(JOURNAL))?) => {
+                Ok(())
+            }
             false => {
                 let message = format!("another run has just begun in {}", self.place());
                 Err(Refused::usage(message, "choose another --out"))
@@ -91,6 +97,17 @@ impl Remote {
 
     pub(super) fn get(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
         self.runtime.block_on(self.store.get(name)).map_err(|e| self.said(e))
+    }
+
+    /// The beginning of an object: enough for what a run is.
+    pub(super) fn beginning(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        self.runtime.block_on(self.store.beginning(name, 1 << 20)).map_err(|e| self.said(e))
+    }
+
+    /// Puts a file, however large.
+    pub(super) fn put_file(&self, name: &str, path: &Path) -> anyhow::Result<()> {
+        let sha256 = files::sha256_of(path)?;
+        self.runtime.block_on(self.store.put_file(name, path, &sha256)).map_err(|e| self.said(e))
     }
 
     pub(super) fn put(&self, name: &str, content: Vec<u8>) -> anyhow::Result<()> {
@@ -139,11 +156,21 @@ impl Remote {
         let Some(journal) = self.get(&snapshot(JOURNAL))? else { return Ok(false) };
         let named = files::named_by_journal(&journal)?;
         let below = dir.join(SNAPSHOT);
-        self.fetch(SNAPSHOT, named.keys().cloned().collect(), &below)?;
+        // The journal may be ahead of what was put: only what is there need not be put again.
+        let there = self.fetch(SNAPSHOT, named.into_keys().collect(), &below)?;
         files::lay_down(&below, JOURNAL, &journal)?;
-        // Files that are not as journalled are removed and collected again, and with that put again.
-        *self.there() = named;
+        *self.there() = there;
+        self.unseal()?;
         Ok(true)
+    }
+
+    /// Takes the seal off a run that goes on, so that a kill in the middle leaves it unfinished, and not tampered with. An
+    /// object cannot be removed with what the caller may do; one that is empty seals nothing.
+    fn unseal(&self) -> anyhow::Result<()> {
+        match self.get(&snapshot(MANIFEST))? {
+            Some(manifest) if !manifest.is_empty() => self.put(&snapshot(MANIFEST), Vec::new()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Fetches every snapshot that the prefix stands for, each into a folder of its own below `into`: its place, and
@@ -166,6 +193,9 @@ impl Remote {
             }
             let dir = into.join(index.to_string());
             let manifest = self.get(&below(&one.folder, MANIFEST))?.with_context(|| format!("{shown} has vanished"))?;
+            if manifest.is_empty() {
+                return Err(SnapshotError::Unsealed { dir: PathBuf::from(shown) }.into());
+            }
             let wanted = files::named_by_manifest(&manifest);
             let there: BTreeSet<&str> = names.iter().filter_map(|name| inside(&one.folder, name)).collect();
             for stray in there.iter().filter(|name| **name != MANIFEST && !wanted.contains(**name)) {
@@ -191,21 +221,23 @@ impl Remote {
         // The first line has the id of the run.
         let first = |journal: &[u8]| journal.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);
         if first(&ours) == first(&theirs) {
-            return Ok(());
+            return self.unseal();
         }
         let message = format!("{} holds another run than {}", self.place(), dir.display());
         Err(Refused::usage(message, "choose another --out, or another --work-dir"))
     }
 
-    fn fetch(&self, folder: &str, names: Vec<String>, into: &Path) -> anyhow::Result<()> {
+    /// Fetches files into a folder; those that were there, with their SHA-256.
+    fn fetch(&self, folder: &str, names: Vec<String>, into: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         let gets = names.into_iter().map(|name| async move {
-            if let Some(content) = self.store.get(&below(folder, &name)).await.map_err(|e| self.said(e))? {
-                files::lay_down(into, &name, &content)?;
-            }
-            anyhow::Ok(())
+            let content = self.store.get(&below(folder, &name)).await.map_err(|e| self.said(e))?;
+            let Some(content) = content else { return Ok(None) };
+            files::lay_down(into, &name, &content)?;
+            anyhow::Ok(Some((name, hash::sha256(&content))))
         });
         let gets: Vec<_> = gets.collect();
-        self.runtime.block_on(stream::iter(gets).buffer_unordered(AT_A_TIME).try_collect::<()>())
+        let fetched = stream::iter(gets).buffer_unordered(AT_A_TIME).try_collect::<Vec<_>>();
+        Ok(self.runtime.block_on(fetched)?.into_iter().flatten().collect())
     }
 
     fn there(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {

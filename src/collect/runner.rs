@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
 
 pub use crate::aws::client::Limits;
 use crate::aws::ledger::Ledger;
@@ -26,6 +27,7 @@ use crate::inventory::operations::OPERATIONS;
 use crate::inventory::organizations::{Account, Organization};
 use crate::inventory::snapshot::{CallCount, Plan, SNAPSHOT_VERSION};
 use crate::model::ids::{AccountId, Region};
+use crate::model::observed::Unknown;
 use crate::model::shard::Shard;
 use crate::model::time::Timestamp;
 
@@ -134,6 +136,8 @@ pub struct CollectOutcome {
     pub single_account: bool,
     /// Why it ended before everything was read; none if everything was.
     pub ended_early: Option<Cause>,
+    /// Why the list of accounts broke off, where asking again may tell the rest.
+    pub list_broken_off: Option<Unknown>,
     pub calls: BTreeMap<String, CallCount>,
     pub clock_skew_seconds: Option<i64>,
 }
@@ -234,6 +238,7 @@ impl Collection {
             selected: 0,
             single_account: false,
             ended_early: self.options.stop.cause(),
+            list_broken_off: None,
             calls: self.caller.common.ledger.calls(),
             clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
         }
@@ -289,8 +294,9 @@ impl Collection {
         sweep.store.settle().await;
         let outcome = CollectOutcome { entered: swept?, single_account: kind.single_account, ..self.outcome() };
         let Some(listed) = listed else { return Ok(outcome) };
-        let accounts = joined(listed)?.accounts;
+        let Organization { accounts, listed, .. } = joined(listed)?;
         Ok(CollectOutcome {
+            list_broken_off: listed.err().filter(|unknown| unknown.why.passing()),
             accounts: accounts.iter().filter(|account| self.enters(account)).count(),
             selected: accounts.iter().filter(|account| account.selected).count(),
             ..outcome
@@ -343,7 +349,11 @@ async fn list(
     let organization = discover(caller, frame, selection, feed).await.map_err(CollectError::Selection)?;
     let value = serde_json::to_value(&organization)
         .unwrap_or_else(|error| panic!("internal error: an organization is plain data: {error}"));
-    store.write_json(ORGANIZATION, value).await?;
+    // A list that broke off takes the place of none: what an earlier run wrote holds at least as much.
+    let broken_off = organization.listed.as_ref().is_err_and(|unknown| unknown.why.passing());
+    if !broken_off || !store.has(ORGANIZATION) {
+        store.write_json(ORGANIZATION, value).await?;
+    }
     Ok(organization)
 }
 
@@ -351,7 +361,8 @@ async fn list(
 async fn in_time<T>(stop: &Stop, future: impl Future<Output = T>) -> Option<T> {
     let too_late = async {
         stop.heard().await;
-        tokio::time::sleep(GRACE).await;
+        let since = stop.since().unwrap_or_else(std::time::Instant::now);
+        tokio::time::sleep_until(Instant::from_std(since) + GRACE).await;
     };
     tokio::select! {
         biased;
@@ -384,6 +395,9 @@ async fn watch_end(progress: &Progress, stop: &Stop, turns: &Turns) {
         Some(Cause::TimeUp) => "time is up: what is complete is kept; run again with --resume to go on",
         Some(Cause::Credentials) => {
             "AWS no longer takes the caller's credentials: what is complete is kept; renew them and run again with --resume"
+        }
+        Some(Cause::Unreachable) => {
+            "AWS does not answer any more: what is complete is kept; run again with --resume when the network is back"
         }
         Some(Cause::Interrupted) | None => {
             "stopping: what is complete is kept; run again with --resume to go on; once more to stop at once"

@@ -197,10 +197,18 @@ fn read_checks(dir: &Path, depth: usize, found: &mut Vec<SourceFile>) -> Result<
     Ok(())
 }
 
-/// The bytes of a file.
+/// The SHA-256 of a file's content.
 ///
 /// # Errors
-/// It is not there, or not readable.
+/// It is not there, or cannot be read.
+pub fn sha256_of(path: &Path) -> Result<String, FileError> {
+    disk::hash_file(path).map_err(|e| FileError::new("read", path, e))
+}
+
+/// The content of a file.
+///
+/// # Errors
+/// It is not there, or cannot be read.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|e| FileError::new("read", path, e))
 }

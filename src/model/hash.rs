@@ -9,6 +9,12 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// The bytes of a digest as it is written; none of text that is no digest.
+pub fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    digits.map(|pair| u8::from_str_radix(pair.filter(|pair| pair.len() == 2)?, 16).ok()).collect()
+}
+
 /// The digest over parts, each preceded by its length as a 64-bit big-endian number, so that no two lists of parts
 /// read alike; the first `bytes` bytes of it as hex.
 pub fn of_parts(parts: &[&str], bytes: usize) -> String {

@@ -96,7 +96,7 @@ pub(crate) fn aws_owned_name(bucket: &str) -> bool {
         "sagemaker-servicecatalog-seedcode-",
     ];
     NAMES.contains(&bucket)
-        || REGIONAL.iter().any(|name| bucket.strip_prefix(name).is_some_and(|region| is_region(region)))
+        || REGIONAL.iter().any(|name| bucket.strip_prefix(name).is_some_and(is_region))
 }
 
 /// Whether text has the form of a region's code, such as `us-gov-west-1`.

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::store::{inventory_file, reached_file};
+use super::store::{inventory_file, reached_file, worth_repeating};
 use super::sweep::{ACCOUNTS, Sweep, guarded, internal};
 use super::{CollectError, GRACE};
 use crate::aws::session::Entry;
@@ -110,6 +110,12 @@ impl Sweep {
         });
         if self.is_cut_short(&lines) && (lines.len() == 1 || self.store.has(&file)) {
             return Ok(None);
+        }
+        if self.store.has(&file)
+            && let Ok(old) = self.store.read(&file).await
+            && is_worse(&lines, &old)
+        {
+            return Ok(Some(self.count(account, &old)));
         }
         let mut counted = self.count(account, &lines);
         self.store.write(file, lines).await?;
@@ -224,6 +230,19 @@ impl Sweep {
     fn chosen(&self, region: &Region) -> bool {
         self.options.regions.is_empty() || self.options.regions.contains(region)
     }
+}
+
+/// Whether an account came out worse this time than in an earlier run, for reasons that may pass.
+fn is_worse(lines: &[Line], old: &[Line]) -> bool {
+    let unsure = |lines: &[Line]| lines.iter().filter(|line| worth_repeating(line)).count();
+    let shut_out = |lines: &[Line]| {
+        let mut entries = lines.iter().filter_map(|line| match &line.fact {
+            Fact::Account(entry) => entry.session.as_ref().err(),
+            _ => None,
+        });
+        entries.any(|unknown| unknown.why.passing())
+    };
+    (shut_out(lines) && !shut_out(old)) || unsure(lines) > unsure(old)
 }
 
 fn not_entered(account: &Chosen, unknown: Unknown) -> Line {
