@@ -262,6 +262,7 @@ requests! {
     "logs" as "logs", aws_sdk_cloudwatchlogs, logs => {
         describe_log_groups DescribeLogGroups,
         describe_subscription_filters DescribeSubscriptionFilters,
+        describe_account_policies DescribeAccountPolicies,
         describe_delivery_sources DescribeDeliverySources,
         describe_deliveries DescribeDeliveries,
         describe_delivery_destinations DescribeDeliveryDestinations,

@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cloudwatchlogs::operation::describe_account_policies::DescribeAccountPoliciesInput;
 use aws_sdk_cloudwatchlogs::operation::describe_deliveries::DescribeDeliveriesInput;
 use aws_sdk_cloudwatchlogs::operation::describe_delivery_destinations::DescribeDeliveryDestinationsInput;
 use aws_sdk_cloudwatchlogs::operation::describe_delivery_sources::DescribeDeliverySourcesInput;
 use aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsInput;
 use aws_sdk_cloudwatchlogs::operation::describe_subscription_filters::DescribeSubscriptionFiltersInput;
 use aws_sdk_cloudwatchlogs::types::{
-    Delivery, DeliveryDestination, DeliverySource, DeliverySourceStatus, LogGroup as SdkLogGroup, SubscriptionFilter,
+    AccountPolicy, Delivery, DeliveryDestination, DeliverySource, DeliverySourceStatus, LogGroup as SdkLogGroup,
+    PolicyType, SubscriptionFilter,
 };
 use aws_smithy_types::DateTime;
+use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 use crate::inventory::logs::{LogDeliveries, LogGroup, LogGroupSettings, S3AccessDelivery};
 use crate::inventory::{Fact, Line, Read};
@@ -25,6 +29,7 @@ use super::scope::{Answer, Scope};
 pub(crate) const CALLS: &[&str] = &[
     "logs:DescribeLogGroups",
     "logs:DescribeSubscriptionFilters",
+    "logs:DescribeAccountPolicies",
     "logs:DescribeDeliverySources",
     "logs:DescribeDeliveries",
     "logs:DescribeDeliveryDestinations",
@@ -39,14 +44,15 @@ const S3_ACCESS_LOGS: &str = "S3_SERVER_ACCESS_LOGS";
 
 /// The log groups named, those that do not exist included.
 pub(crate) async fn collect(scope: &Scope, groups: &BTreeSet<String>) -> Vec<Line> {
-    sorted(few_at_a_time(groups.iter().cloned().map(|name| group(scope, name))).await)
+    let policies = OnceCell::new();
+    sorted(few_at_a_time(groups.iter().cloned().map(|name| group(scope, name, &policies))).await)
 }
 
-async fn group(scope: &Scope, name: String) -> Line {
+async fn group(scope: &Scope, name: String, policies: &OnceCell<Policies>) -> Line {
     let mut reads = Vec::new();
     let settings = settings(scope, &name, &mut reads).await;
     let subscriptions = match &settings {
-        Ok(Some(_)) => subscriptions(scope, &name, &mut reads).await,
+        Ok(Some(_)) => subscriptions(scope, &name, policies, &mut reads).await,
         Ok(None) => Ok(Vec::new()),
         Err(unknown) => Err(unknown.clone()),
     };
@@ -86,7 +92,73 @@ fn group_settings(scope: &Scope, group: SdkLogGroup, read: &Read) -> Told<LogGro
 }
 
 /// Destinations that receive every event.
-async fn subscriptions(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> Told<Vec<String>> {
+async fn subscriptions(
+    scope: &Scope,
+    name: &str,
+    policies: &OnceCell<Policies>,
+    reads: &mut Vec<Read>,
+) -> Told<Vec<String>> {
+    let mut destinations = own_subscriptions(scope, name, reads).await?;
+    let policies = policies.get_or_init(|| account_policies(scope)).await;
+    policies.reads.iter().for_each(|read| push_read(reads, read));
+    for policy in policies.all.as_ref().map_err(Clone::clone)? {
+        destinations.extend(policy.destination_for(name));
+    }
+    Ok(destinations.into_iter().collect())
+}
+
+/// What the account says of the subscriptions of all groups in a region.
+struct Policies {
+    all: Told<Vec<AccountSubscription>>,
+    reads: Vec<Read>,
+}
+
+/// A subscription of every group but some.
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutAccountPolicy.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AccountSubscription {
+    destination_arn: String,
+    #[serde(default)]
+    filter_pattern: String,
+    /// `LogGroupName NOT IN ["..."]`.
+    #[serde(skip)]
+    but: Option<String>,
+}
+
+impl AccountSubscription {
+    /// Where every event of a group goes; none where only some do, or none.
+    fn destination_for(&self, group: &str) -> Option<String> {
+        let left_out = self.but.as_ref().is_some_and(|but| but.contains(&format!("\"{group}\"")));
+        (self.filter_pattern.trim().is_empty() && !left_out).then(|| self.destination_arn.clone())
+    }
+}
+
+async fn account_policies(scope: &Scope) -> Policies {
+    let call = "logs:DescribeAccountPolicies";
+    let mut reads = Vec::new();
+    let listed = pages(scope, call, ALL, |token| async move {
+        let request = DescribeAccountPoliciesInput::builder()
+            .policy_type(PolicyType::SubscriptionFilterPolicy)
+            .set_next_token(token);
+        let Answer { value, read } = scope.ask(&request).await?;
+        Ok(Page { items: value.account_policies, next: value.next_token, read })
+    });
+    let listed = listed.await.all(&mut reads);
+    let all = listed
+        .and_then(|policies| policies.into_iter().map(|policy| account_subscription(scope, call, policy)).collect());
+    Policies { all, reads }
+}
+
+fn account_subscription(scope: &Scope, call: &str, policy: AccountPolicy) -> Told<AccountSubscription> {
+    let document = required_text(scope, call, "policyDocument", policy.policy_document)?;
+    let read: Result<AccountSubscription, _> = serde_json::from_str(&document);
+    let read = read.map_err(|error| malformed(scope, call, &format!("a subscription policy: {error}")))?;
+    Ok(AccountSubscription { but: policy.selection_criteria, ..read })
+}
+
+/// Destinations that filters of the group itself send every event to.
+async fn own_subscriptions(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> Told<BTreeSet<String>> {
     let call = "logs:DescribeSubscriptionFilters";
     let listed = pages(scope, call, ALL, |token| async move {
         let request =
@@ -98,7 +170,7 @@ async fn subscriptions(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> Told
     .all(reads)?;
     let unnarrowed = listed.into_iter().filter(receives_all);
     let destinations = unnarrowed.map(|filter| required_text(scope, call, "destinationArn", filter.destination_arn));
-    destinations.collect::<Told<BTreeSet<_>>>().map(|destinations| destinations.into_iter().collect())
+    destinations.collect()
 }
 
 fn receives_all(filter: &SubscriptionFilter) -> bool {

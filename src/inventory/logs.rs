@@ -13,7 +13,7 @@ pub struct LogGroup {
     /// `Ok(None)`: it does not exist.
     #[serde(with = "told")]
     pub settings: Told<Option<LogGroupSettings>>,
-    /// ARNs that subscription filters without a narrowing pattern send every event to.
+    /// ARNs that subscription filters without a narrowing pattern, its own and those of the account, send every event to.
     #[serde(with = "told")]
     pub subscriptions: Told<Vec<String>>,
 }

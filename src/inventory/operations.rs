@@ -101,6 +101,7 @@ pub static OPERATIONS: &[Operation] = operations! {
     "cloudwatch" "ListMetrics" "cloudwatch:ListMetrics" Evidence ["Metrics"] "traces of use and of log delivery"
     "logs" "DescribeLogGroups" "logs:DescribeLogGroups" Evidence ["logGroups"] "retention of the log groups evidence lands in"
     "logs" "DescribeSubscriptionFilters" "logs:DescribeSubscriptionFilters" Evidence ["subscriptionFilters"] "copies of log groups kept elsewhere"
+    "logs" "DescribeAccountPolicies" "logs:DescribeAccountPolicies" Evidence ["accountPolicies"] "copies of all log groups kept elsewhere"
     "logs" "DescribeDeliverySources" "logs:DescribeDeliverySources" Evidence ["deliverySources"] "S3 access logs sent through vended deliveries"
     "logs" "DescribeDeliveries" "logs:DescribeDeliveries" Evidence ["deliveries"] "where those deliveries go"
     "logs" "DescribeDeliveryDestinations" "logs:DescribeDeliveryDestinations" Evidence ["deliveryDestinations"] "where those deliveries go"

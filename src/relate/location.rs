@@ -95,8 +95,7 @@ pub(crate) fn aws_owned_name(bucket: &str) -> bool {
         "sagemaker-example-files-prod-",
         "sagemaker-servicecatalog-seedcode-",
     ];
-    NAMES.contains(&bucket)
-        || REGIONAL.iter().any(|name| bucket.strip_prefix(name).is_some_and(is_region))
+    NAMES.contains(&bucket) || REGIONAL.iter().any(|name| bucket.strip_prefix(name).is_some_and(is_region))
 }
 
 /// Whether text has the form of a region's code, such as `us-gov-west-1`.

@@ -19,7 +19,7 @@ const TELL_GONE: &str = "DescribeEndpoint*|DescribeModel|Describe*Job*|DescribeN
 /// Lists that AWS hands out in pages.
 const PAGED: &str = "ListEndpoints|ListModels|List*Jobs|ListNotebookInstances|ListDomains|ListFeatureGroups|\
      Search|ListImportedModels|ListGuardrails|ListAgents|ListKnowledgeBases|ListDataSources|ListFlows|DescribeSubnets|\
-     DescribeFlowLogs|DescribeLogGroups|DescribeSubscriptionFilters|DescribeDelivery*|DescribeDeliveries|ListMetrics|\
+     DescribeFlowLogs|DescribeLogGroups|DescribeSubscriptionFilters|DescribeAccountPolicies|DescribeDelivery*|DescribeDeliveries|ListMetrics|\
      ListBuckets|ListAccounts|ListRoots|ListOrganizationalUnitsForParent";
 /// In times of what is waited.
 const TOO_LONG: f64 = 3.0;

@@ -126,6 +126,8 @@ static KINDS: &[Kind] = &[
         .usual("arn=arn:aws:logs:<region>:<account>:log-group:<id>:* creationTime=-60d logGroupClass=STANDARD"),
     kind("logs", "subscription_filters", "filterName", Form::Millis)
         .usual("filterPattern= creationTime=-60d"),
+    kind("logs", "account_policies", "policyName", Form::Millis)
+        .usual("policyType=SUBSCRIPTION_FILTER_POLICY scope=ALL lastUpdatedTime=-60d"),
     kind("logs", "delivery_sources", "name", Form::Millis)
         .arn("arn", "logs:<region>:<account>:delivery-source:<id>"),
     kind("logs", "deliveries", "id", Form::Millis)

@@ -80,6 +80,10 @@ const LISTS: &[List] = &[
         equal: &[("logGroupName", "logGroupName")],
         ..list("DescribeSubscriptionFilters", "subscription_filters", "subscriptionFilters")
     },
+    List {
+        equal: &[("policyType", "policyType")],
+        ..list("DescribeAccountPolicies", "account_policies", "accountPolicies")
+    },
     list("DescribeDeliverySources", "delivery_sources", "deliverySources"),
     list("DescribeDeliveries", "deliveries", "deliveries"),
     list("DescribeDeliveryDestinations", "delivery_destinations", "deliveryDestinations"),
