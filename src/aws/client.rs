@@ -97,6 +97,8 @@ pub(crate) struct Common {
     began: Instant,
     /// Microseconds from `began` to the last answer of anyone.
     answered: AtomicU64,
+    /// The same to the end of the last time in which nobody answered for long.
+    heard_again: AtomicU64,
 }
 
 /// AWS's clock as far as an answer has told it.
@@ -145,6 +147,9 @@ pub(crate) fn app_name() -> AppName {
         .unwrap_or_else(|e| panic!("internal error: the version makes no app name: {e}"))
 }
 
+/// If nobody answers for so long it is the network.
+const OUTAGE: Duration = Duration::from_secs(2);
+
 impl Limits {
     /// What the SDK's own clients watch; attempts and whole operations of all other requests are `call`'s, because
     /// waiting for a turn counts for neither.
@@ -164,6 +169,7 @@ impl Common {
             silences: AtomicBool::new(false),
             began: Instant::now(),
             answered: AtomicU64::new(0),
+            heard_again: AtomicU64::new(0),
             limits,
             ledger,
             stop,
@@ -173,7 +179,17 @@ impl Common {
     /// Notes that somebody answered.
     pub(crate) fn note_answer(&self) {
         let elapsed = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.answered.store(elapsed, Ordering::Relaxed);
+        let last = self.answered.swap(elapsed, Ordering::Relaxed);
+        if Duration::from_micros(elapsed.saturating_sub(last)) > OUTAGE {
+            self.heard_again.store(elapsed, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether others were answered since, all the time: then who was not answered cannot blame the network.
+    pub(crate) fn answers_since(&self, then: Instant) -> bool {
+        let moment = |micros: &AtomicU64| self.began + Duration::from_micros(micros.load(Ordering::Relaxed));
+        let last = moment(&self.answered);
+        last > then && last.elapsed() <= OUTAGE && moment(&self.heard_again) <= then
     }
 
     /// Whether anybody answered since; if not, it may be the network that is down and not the one who was asked.

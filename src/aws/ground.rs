@@ -70,8 +70,8 @@ struct State {
 pub(crate) enum Standing {
     Untried,
     Answers,
-    /// It did answer, and so many calls since got nothing.
-    Doubtful(u32),
+    /// It did answer, and so many calls got nothing, the first of which ended then.
+    Doubtful(u32, Instant),
     /// There is no point in asking.
     Silent(Unknown),
 }
@@ -157,12 +157,17 @@ impl Ground {
         }
     }
 
+    /// Whether nobody answers at the door to all accounts.
+    pub(crate) fn is_shut(&self, service: &'static str) -> bool {
+        self.is_door && matches!(self.lane(service).standing(), Standing::Silent(_))
+    }
+
     /// Why not to ask a service that did not answer lately, here or in other accounts.
     fn silence(&self, lane: &Lane, operation: &Operation) -> Result<(), Unknown> {
         match lane.standing() {
             Standing::Answers => return Ok(()),
             Standing::Silent(unknown) => return Err(instead(&unknown, operation)),
-            Standing::Untried | Standing::Doubtful(_) => {}
+            Standing::Untried | Standing::Doubtful(..) => {}
         }
         let refusal = self.common.breaker(lane.service, &self.region, |breaker| breaker.refusal(Instant::now()));
         let Some((why, said)) = refusal.flatten() else { return Ok(()) };
@@ -187,13 +192,15 @@ impl Ground {
     pub(crate) fn unanswered(&self, lane: &Lane, unknown: &Unknown, began: Instant) {
         let now = Instant::now();
         let standing = match lane.standing() {
-            Standing::Answers => Standing::Doubtful(1),
-            Standing::Doubtful(calls) if calls < self.doubts => Standing::Doubtful(calls + 1),
+            Standing::Answers => Standing::Doubtful(1, now),
+            // Calls that hung side by side hung once.
+            Standing::Doubtful(calls, since) if !self.is_door && began <= since => Standing::Doubtful(calls, since),
+            Standing::Doubtful(calls, since) if calls < self.doubts => Standing::Doubtful(calls + 1, since),
             _ => Standing::Silent(unknown.clone()),
         };
         lane.stand(standing);
         // With the network down every service is silent, and none of them is to blame.
-        if self.common.answered_since(began) {
+        if self.common.answers_since(began) {
             self.common.trip(lane.service, &self.region, |b| b.unanswered(unknown, &self.account, now));
         }
         self.open.store(true, Ordering::Release);
@@ -211,14 +218,14 @@ impl Lane {
 
     /// Whether it ever answered.
     pub(crate) fn is_proven(&self) -> bool {
-        matches!(self.state().standing, Standing::Answers | Standing::Doubtful(_))
+        matches!(self.state().standing, Standing::Answers | Standing::Doubtful(..))
     }
 
     fn stand(&self, standing: Standing) {
         let mut state = self.state();
         state.silent = match standing {
             Standing::Silent(_) => Some(state.silent.unwrap_or_else(|| (Instant::now(), Instant::now()))),
-            Standing::Untried | Standing::Answers | Standing::Doubtful(_) => None,
+            Standing::Untried | Standing::Answers | Standing::Doubtful(..) => None,
         };
         state.standing = standing;
     }

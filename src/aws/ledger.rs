@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::inventory::operations::{OPERATIONS, Operation};
 use crate::inventory::snapshot::CallCount;
+use crate::model::observed::Why;
 
 /// Counts per operation of the allow-list; nothing else can leave the process.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Ledger {
     skew: OnceLock<i64>,
     /// Seconds the host's clock is taken to be ahead when requests are signed.
     ahead: AtomicI64,
+    /// Calls that came to nothing and might not another time.
+    lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +47,7 @@ impl Default for Ledger {
             counts: OPERATIONS.iter().map(|_| Counts::default()).collect(),
             skew: OnceLock::new(),
             ahead: AtomicI64::new(0),
+            lost: AtomicU64::new(0),
         }
     }
 }
@@ -61,6 +65,19 @@ impl Ledger {
             Event::Throttle => &counts.throttled,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that a call came to nothing.
+    pub(crate) fn note_lost(&self, why: Why) {
+        // What has vanished will not come back, and whoever ends the run knows.
+        if why.passing() && !matches!(why, Why::Vanished | Why::RunEnded) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Calls that came to nothing and might not another time.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Notes how many seconds the host's clock is ahead of AWS's; the first answer's word stands.

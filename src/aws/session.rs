@@ -403,9 +403,10 @@ impl Door {
                 }
                 answer => answer,
             };
-            let answer = answer.map_err(|failure| Unknown {
-                region: None,
-                ..failure.unknown(&caller.sts, operation("sts:AssumeRole")).in_account(&self.account)
+            let answer = answer.map_err(|failure| {
+                let unknown = failure.unknown(&caller.sts, operation("sts:AssumeRole")).in_account(&self.account);
+                caller.common.ledger.note_lost(unknown.why);
+                Unknown { region: None, ..unknown }
             })?;
             let given = answer.credentials().ok_or_else(|| self.unknown("sts:AssumeRole", Why::Malformed))?;
             let expiry = SystemTime::try_from(*given.expiration())
@@ -438,7 +439,14 @@ impl Door {
             .set_source_identity(role.source_identity.clone())
             .duration_seconds(SESSION_SECONDS)
             .policy(policy_of(session));
-        call(&caller.sts, Keys::Caller(&caller.provider), &request).await
+        loop {
+            let answer = call(&caller.sts, Keys::Caller(&caller.provider), &request).await;
+            // Whoever has knocked in vain waits like the others.
+            if !matches!(&answer, Err(Failure::Unknown(unknown)) if unknown.why != Why::RunEnded && caller.sts.is_shut("sts"))
+            {
+                return answer;
+            }
+        }
     }
 
     /// The ARN of the session, once AWS has said that it is in this account.

@@ -135,6 +135,13 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
              lists them\n"
         ));
     }
+    if outcome.lost > 0 && outcome.ended_early.is_none() {
+        let calls = if outcome.lost == 1 { "1 call".to_owned() } else { format!("{} calls", outcome.lost) };
+        out::say(&format!(
+            "warning: {calls} came to nothing for reasons that may pass, and what they would have told is unknown; the \
+             same command with --resume asks again\n"
+        ));
+    }
     match outcome.ended_early {
         Some(Cause::Interrupted) => {
             out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");

@@ -138,6 +138,8 @@ pub struct CollectOutcome {
     pub ended_early: Option<Cause>,
     /// Why the list of accounts broke off, where asking again may tell the rest.
     pub list_broken_off: Option<Unknown>,
+    /// Calls that came to nothing and might not another time.
+    pub lost: u64,
     pub calls: BTreeMap<String, CallCount>,
     pub clock_skew_seconds: Option<i64>,
 }
@@ -239,6 +241,7 @@ impl Collection {
             single_account: false,
             ended_early: self.options.stop.cause(),
             list_broken_off: None,
+            lost: self.caller.common.ledger.lost(),
             calls: self.caller.common.ledger.calls(),
             clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
         }

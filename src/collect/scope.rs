@@ -91,7 +91,11 @@ impl Scope {
             Err(Failure::Refused(error)) if code(&error).is_some_and(|code| absent_codes.contains(&code)) => {
                 Ok((None, read()))
             }
-            Err(failure) => Err(failure.unknown(&self.ground, operation).in_region(&self.region)),
+            Err(failure) => {
+                let unknown = failure.unknown(&self.ground, operation).in_region(&self.region);
+                self.ground.common.ledger.note_lost(unknown.why);
+                Err(unknown)
+            }
         }
     }
 
