@@ -147,7 +147,7 @@ pub(crate) fn app_name() -> AppName {
         .unwrap_or_else(|e| panic!("internal error: the version makes no app name: {e}"))
 }
 
-/// If nobody answers for so long it is the network.
+/// If nobody answers for so long it is the network; less where nobody is waited for as long.
 const OUTAGE: Duration = Duration::from_secs(2);
 
 impl Limits {
@@ -180,16 +180,20 @@ impl Common {
     pub(crate) fn note_answer(&self) {
         let elapsed = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let last = self.answered.swap(elapsed, Ordering::Relaxed);
-        if Duration::from_micros(elapsed.saturating_sub(last)) > OUTAGE {
+        if Duration::from_micros(elapsed.saturating_sub(last)) > self.outage() {
             self.heard_again.store(elapsed, Ordering::Relaxed);
         }
+    }
+
+    fn outage(&self) -> Duration {
+        OUTAGE.min(self.limits.attempt / 2)
     }
 
     /// Whether others were answered since, all the time: then who was not answered cannot blame the network.
     pub(crate) fn answers_since(&self, then: Instant) -> bool {
         let moment = |micros: &AtomicU64| self.began + Duration::from_micros(micros.load(Ordering::Relaxed));
         let last = moment(&self.answered);
-        last > then && last.elapsed() <= OUTAGE && moment(&self.heard_again) <= then
+        last > then && last.elapsed() <= self.outage() && moment(&self.heard_again) <= then
     }
 
     /// Whether anybody answered since; if not, it may be the network that is down and not the one who was asked.

@@ -298,8 +298,8 @@ impl<'a> Oracle<'a> {
                 .accounts
                 .iter()
                 .any(|one| one.id.as_str() == account && one.status == AccountStatus::NotAssessed);
-            // That a bucket is nowhere is an answer to the probe that asks.
-            let answer = call == "s3:GetBucketLocation" && entry.fault == Some(Kind::Vanished);
+            // That a bucket is nowhere, or somebody else's, is an answer to the probe that asks.
+            let answer = call == "s3:GetBucketLocation" && matches!(entry.fault, Some(Kind::Vanished | Kind::Denied));
             // What a search does not tell is described, and nothing is unknown for it.
             let spare = call == "sagemaker:Search";
             if !told && !out && !answer && !spare && self.faulty.run.mode == self.clean.run.mode {
