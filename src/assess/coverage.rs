@@ -91,7 +91,8 @@ impl Failures {
 /// Whether a bucket was asked for from outside and refused, as those of other accounts are whatever the role allows. No
 /// permission would tell more, and no answer of the account is missing.
 fn is_strangers(line: &Line) -> bool {
-    matches!(&line.fact, Fact::BucketProbe(probe) if probe.exists.as_ref().is_err_and(|unknown| unknown.why == Why::Denied))
+    let refused = |unknown: &Unknown| unknown.call == "s3:GetBucketLocation" && unknown.why == Why::Denied;
+    matches!(&line.fact, Fact::BucketProbe(probe) if probe.exists.as_ref().is_err_and(refused))
 }
 
 /// Whether somebody asked and AWS did not answer; the other reasons are about facts nobody could ask for.

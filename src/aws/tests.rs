@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -322,14 +323,32 @@ fn silence_and_a_closed_port_are_told_apart() {
 
 /// What each of some calls, made together by an entry of its own, comes to: nothing, or the reason why not.
 fn together(entry: &Entry) -> Vec<Result<(), Unknown>> {
+    run(all_at_once(entry))
+}
+
+async fn all_at_once(entry: &Entry) -> Vec<Result<(), Unknown>> {
+    let (one, two, three, four) = futures_util::join!(
+        ask(entry, DescribeTrailsInput::builder()),
+        ask(entry, ListModelsInput::builder()),
+        ask(entry, ListDomainsInput::builder()),
+        ask(entry, DescribeKeyInput::builder().key_id("k")),
+    );
+    vec![one.map(drop), two.map(drop), three.map(drop), four.map(drop)]
+}
+
+/// The same while others are answered all the time, so that it cannot be the network.
+fn together_beside_others(entry: &Entry) -> Vec<Result<(), Unknown>> {
     run(async {
-        let (one, two, three, four) = futures_util::join!(
-            ask(entry, DescribeTrailsInput::builder()),
-            ask(entry, ListModelsInput::builder()),
-            ask(entry, ListDomainsInput::builder()),
-            ask(entry, DescribeKeyInput::builder().key_id("k")),
-        );
-        vec![one.map(drop), two.map(drop), three.map(drop), four.map(drop)]
+        let others = async {
+            loop {
+                let _ = ask(entry, DescribeTrailsInput::builder()).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            told = all_at_once(entry) => told,
+            () = others => panic!("internal error: it goes on"),
+        }
     })
 }
 
@@ -372,10 +391,10 @@ fn a_silent_service_is_waited_for_once_an_account_and_then_not_at_all() {
         }
         (200, br#"{"trailList": [], "KeyMetadata": {"KeyId": "k"}}"#.to_vec())
     });
-    let caller = server.caller(Limits { attempt: Duration::from_millis(200), ..Limits::default() });
+    let caller = server.caller(Limits { attempt: Duration::from_millis(200), share: 1000.0, ..Limits::default() });
     let asked = |service: &str| server.asked().iter().filter(|request| request.contains(service)).count();
     let entry = caller.own_entry();
-    let told = together(&entry);
+    let told = together_beside_others(&entry);
     assert_eq!(reasons(&told), [None, Some(Why::TimedOut), Some(Why::TimedOut), None], "{told:?}");
     assert_eq!(asked("SageMaker"), 2, "those under way are not made again");
     let again = together(&entry);
@@ -385,7 +404,7 @@ fn a_silent_service_is_waited_for_once_an_account_and_then_not_at_all() {
     // The accounts are one here; their number decides, so that one account alone never speaks for others.
     for account in ["222222222222", "333333333333"] {
         let entry = caller.entry_of(account);
-        assert_eq!(reasons(&together(&entry))[1..3], [Some(Why::TimedOut); 2]);
+        assert_eq!(reasons(&together_beside_others(&entry))[1..3], [Some(Why::TimedOut); 2]);
     }
     let before = asked("SageMaker");
     let entry = caller.entry_of("444444444444");
@@ -394,6 +413,30 @@ fn a_silent_service_is_waited_for_once_an_account_and_then_not_at_all() {
     assert_eq!(asked("SageMaker"), before, "nobody waits for it any more");
     let said = told[1].as_ref().expect_err("not asked").message.clone().unwrap_or_default();
     assert!(said.contains("no answer in 3 accounts before"), "{said}");
+}
+
+#[test]
+fn no_service_is_blamed_for_a_network_that_is_down() {
+    let down = Arc::new(AtomicBool::new(false));
+    let server = Server::start("application/x-amz-json-1.1", {
+        let down = down.clone();
+        move |_| {
+            while down.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            (200, br#"{"trailList": [], "KeyMetadata": {"KeyId": "k"}, "Models": [], "Domains": []}"#.to_vec())
+        }
+    });
+    let caller = server.caller(Limits { attempt: Duration::from_millis(400), ..Limits::default() });
+    assert_eq!(reasons(&together(&caller.own_entry())), [None; 4]);
+    // Accounts that are read when it happens lose what they ask then.
+    down.store(true, Ordering::Relaxed);
+    for account in ["222222222222", "333333333333", "444444444444"] {
+        assert!(reasons(&together(&caller.entry_of(account))).iter().all(Option::is_some));
+    }
+    down.store(false, Ordering::Relaxed);
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(reasons(&together(&caller.entry_of("555555555555"))), [None; 4], "those after them lose nothing");
 }
 
 #[test]
