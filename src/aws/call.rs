@@ -135,12 +135,18 @@ impl<'a> Asking<'a> {
             let probing = stop.or(ground.probing.lock()).await.ok_or_else(|| ended(ground, operation))?;
             (!ground.is_open(operation)?).then_some(probing)
         };
-        ground.heard(lane, operation).await?;
+        if !ground.is_door() {
+            ground.heard(lane, operation).await?;
+        }
         let room = match lane.room.try_acquire() {
-            Ok(room) => room,
+            Ok(room) if !ground.is_door() => room,
+            Ok(room) => {
+                ground.heard(lane, operation).await?;
+                room
+            }
             Err(_) => {
                 let room = stop.or(lane.room.acquire()).await.ok_or_else(|| ended(ground, operation))?;
-                // It may have fallen silent meanwhile.
+                // It may have fallen silent meanwhile. At the door, whoever may knock has room to.
                 ground.heard(lane, operation).await?;
                 room.unwrap_or_else(|closed| panic!("internal error: room is never closed: {closed}"))
             }
@@ -288,7 +294,7 @@ impl<'a> Asking<'a> {
     fn may_be_absent(&self) -> bool {
         !EVERYWHERE.contains(&self.operation.service)
             && !self.lane.is_proven()
-            && self.ground.common.answered_since(self.began)
+            && self.ground.common.answered_lately(self.began)
     }
 
     fn door(&self) -> Option<&'a Door> {

@@ -196,9 +196,10 @@ impl Common {
         last > then && last.elapsed() <= self.outage() && moment(&self.heard_again) <= then
     }
 
-    /// Whether anybody answered since; if not, it may be the network that is down and not the one who was asked.
-    pub(crate) fn answered_since(&self, then: Instant) -> bool {
-        self.began + Duration::from_micros(self.answered.load(Ordering::Relaxed)) > then
+    /// Whether anybody answered since, or not long before; if not, it may be the network that is down.
+    pub(crate) fn answered_lately(&self, then: Instant) -> bool {
+        let last = self.began + Duration::from_micros(self.answered.load(Ordering::Relaxed));
+        last + self.outage() > then
     }
 
     /// The breaker of a service that gave no answer.

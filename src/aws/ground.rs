@@ -157,6 +157,11 @@ impl Ground {
         }
     }
 
+    /// Whether whoever asks here asks for one of many accounts.
+    pub(crate) fn is_door(&self) -> bool {
+        self.is_door
+    }
+
     /// Whether nobody answers at the door to all accounts.
     pub(crate) fn is_shut(&self, service: &'static str) -> bool {
         self.is_door && matches!(self.lane(service).standing(), Standing::Silent(_))

@@ -335,6 +335,10 @@ impl Door {
             return known;
         }
         let entered = match &self.way {
+            // While nobody answers there, the old session is good for as long as it lasts.
+            Way::Role { caller, .. } if self.lasts() && caller.sts.is_shut("sts") => {
+                Err(self.unknown("sts:AssumeRole", Why::TimedOut))
+            }
             Way::Own { provider, arn } => self.come(provider, arn).await,
             // On the heap: a call enters, and entering is a call.
             Way::Role { caller, role, session } => self.enter(caller, role, *session).await,
@@ -360,6 +364,11 @@ impl Door {
                 }
             },
         }
+    }
+
+    /// Whether the session still works, due for renewal or not.
+    fn lasts(&self) -> bool {
+        matches!(&*self.state(), State::Inside(inside) if inside.lasts(Duration::ZERO))
     }
 
     /// What the last attempt came to, as long as it holds.

@@ -142,26 +142,33 @@ impl Store {
 
     /// The content of an object; none if there is no such object. What breaks off is asked for again.
     pub async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get_part(name, None).await
+    }
+
+    async fn get_part(&self, name: &str, range: Option<&str>) -> Result<Option<Vec<u8>>, StoreError> {
         for _ in 1..READINGS {
-            match self.get_once(name).await {
+            match self.get_once(name, range).await {
                 Err(Broken::Off(error)) => tracing::debug!("{error}; asked again"),
                 Err(Broken::For(error)) => return Err(error),
                 Ok(content) => return Ok(content),
             }
         }
-        self.get_once(name).await.map_err(|(Broken::Off(error) | Broken::For(error))| error)
+        self.get_once(name, range).await.map_err(|(Broken::Off(error) | Broken::For(error))| error)
     }
 
-    async fn get_once(&self, name: &str) -> Result<Option<Vec<u8>>, Broken> {
+    async fn get_once(&self, name: &str, range: Option<&str>) -> Result<Option<Vec<u8>>, Broken> {
         let request = self
             .client
             .get_object()
             .bucket(self.place.bucket())
             .key(self.place.key(name))
+            .set_range(range.map(str::to_owned))
             .set_expected_bucket_owner(self.owner.clone());
         let output = match request.send().await {
             Ok(output) => output,
             Err(error) if code(&error) == Some("NoSuchKey") => return Ok(None),
+            // It is empty.
+            Err(error) if range.is_some() && code(&error) == Some("InvalidRange") => return Ok(Some(Vec::new())),
             Err(error) => return Err(Broken::For(self.failed("read", name, &error))),
         };
         if output.content_length.is_some_and(|length| length > MAX_OBJECT) {
@@ -185,26 +192,7 @@ impl Store {
 
     /// The first bytes of an object, or all if there are no more; none if there is no such object.
     pub async fn beginning(&self, name: &str, bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let request = self
-            .client
-            .get_object()
-            .bucket(self.place.bucket())
-            .key(self.place.key(name))
-            .range(format!("bytes=0-{}", bytes.saturating_sub(1)))
-            .set_expected_bucket_owner(self.owner.clone());
-        match request.send().await {
-            Ok(output) => {
-                let whole = output.body.collect().await;
-                let content = whole.map_err(|error| self.error("read", name, chain(Some(&error))))?;
-                Ok(Some(content.to_vec()))
-            }
-            Err(error) => match code(&error) {
-                Some("NoSuchKey") => Ok(None),
-                // It is empty.
-                Some("InvalidRange") => Ok(Some(Vec::new())),
-                _ => Err(self.failed("read", name, &error)),
-            },
-        }
+        self.get_part(name, Some(&format!("bytes=0-{}", bytes.saturating_sub(1)))).await
     }
 
     /// Writes a file as an object, piece by piece. Its SHA-256, as `model::hash` writes it, is what S3 holds it against.

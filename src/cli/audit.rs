@@ -28,6 +28,6 @@ pub(super) fn run(global: &Global, args: AuditArgs) -> anyhow::Result<Exit> {
     }
     // From disk, through the same door as `evaluate`: what is judged is what was sealed.
     let reader = SnapshotReader::open(&swept.run.snapshot(), Some(&swept.digest))?;
-    let draft = pipeline::judge(&reader, &rules, &config, None, swept.run.dir())?;
+    let draft = pipeline::judge(reader, &rules, &config, None, swept.run.dir())?;
     pipeline::conclude(draft, &config, &swept.run, &args.output, global)
 }

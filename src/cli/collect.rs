@@ -121,7 +121,7 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     let ending = Ending {
         finished_at: now(),
         clock_skew_seconds: outcome.clock_skew_seconds,
-        complete: outcome.ended_early.is_none(),
+        complete: outcome.ended_early.is_none() && !outcome.list_kept,
         calls: outcome.calls,
     };
     let digest = writer.finish(ending)?;
@@ -241,8 +241,10 @@ fn collect(
             SnapshotWriter::create(&run.snapshot(), &plan, &run_id(&plan, as_of), as_of)?
         }
     });
-    if let (false, Some(remote)) = (resume, run.remote()) {
-        remote.claim(run.dir())?;
+    match run.remote() {
+        Some(remote) if resume => remote.unseal()?,
+        Some(remote) => remote.claim(run.dir())?,
+        None => {}
     }
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
     let sink = sink(run, &writer);

@@ -45,7 +45,7 @@ pub(super) fn run(global: &Global, args: EvaluateArgs) -> anyhow::Result<Exit> {
     if !args.force {
         keep_other_run(&out, &reader)?;
     }
-    let draft = pipeline::judge(&reader, &rules, &config, args.as_of, out.dir())?;
+    let draft = pipeline::judge(reader, &rules, &config, args.as_of, out.dir())?;
     pipeline::conclude(draft, &config, &out, &args.output, global)
 }
 

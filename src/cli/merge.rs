@@ -182,8 +182,10 @@ fn assemble(
         let message = format!("{} was begun with other snapshots than these", run.shown(SNAPSHOT));
         return Err(Refused::usage(message, "repeat the command as it was, or choose another --out"));
     }
-    if let (false, Some(remote)) = (resume, run.remote()) {
-        remote.claim(run.dir())?;
+    match run.remote() {
+        Some(remote) if resume => remote.unseal()?,
+        Some(remote) => remote.claim(run.dir())?,
+        None => {}
     }
     let organization = serde_json::to_value(&whole.organization)?;
     writer.write_json(ORGANIZATION, &organization)?;
@@ -268,7 +270,7 @@ fn complete(
         Ok(collection) => collection,
         Err(error) => {
             out::say(&format!("warning: merging as with --offline: {}\n", visible(&error.to_string())));
-            return Ok(Completion { unread, ..Completion::default() });
+            return Ok(Completion { unread, listening: Some((runtime, sealing)), ..Completion::default() });
         }
     };
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());

@@ -31,11 +31,15 @@ impl Remote {
         match *self {}
     }
 
-    pub(super) fn get(&self, _name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    pub(super) fn beginning(&self, _name: &str) -> anyhow::Result<Option<Vec<u8>>> {
         match *self {}
     }
 
-    pub(super) fn put(&self, _name: &str, _content: Vec<u8>) -> anyhow::Result<()> {
+    pub(super) fn put_file(&self, _name: &str, _path: &Path) -> anyhow::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn unseal(&self) -> anyhow::Result<()> {
         match *self {}
     }
 

@@ -82,7 +82,7 @@ pub(crate) fn rules(args: &Rules) -> anyhow::Result<Ruleset> {
 /// # Errors
 /// The snapshot cannot be read, or the disk refuses.
 pub(crate) fn judge(
-    reader: &SnapshotReader,
+    reader: SnapshotReader,
     rules: &Ruleset,
     config: &Config,
     as_of: Option<Timestamp>,

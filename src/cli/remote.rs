@@ -95,7 +95,7 @@ impl Remote {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    fn get(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
         self.runtime.block_on(self.store.get(name)).map_err(|e| self.said(e))
     }
 
@@ -110,7 +110,7 @@ impl Remote {
         self.runtime.block_on(self.store.put_file(name, path, &sha256)).map_err(|e| self.said(e))
     }
 
-    pub(super) fn put(&self, name: &str, content: Vec<u8>) -> anyhow::Result<()> {
+    fn put(&self, name: &str, content: Vec<u8>) -> anyhow::Result<()> {
         self.runtime.block_on(self.store.put(name, content)).map_err(|e| self.said(e))
     }
 
@@ -160,13 +160,12 @@ impl Remote {
         let there = self.fetch(SNAPSHOT, named.into_keys().collect(), &below)?;
         files::lay_down(&below, JOURNAL, &journal)?;
         *self.there() = there;
-        self.unseal()?;
         Ok(true)
     }
 
     /// Takes the seal off a run that goes on, so that a kill in the middle leaves it unfinished, and not tampered with. An
     /// object cannot be removed with what the caller may do; one that is empty seals nothing.
-    fn unseal(&self) -> anyhow::Result<()> {
+    pub(super) fn unseal(&self) -> anyhow::Result<()> {
         match self.get(&snapshot(MANIFEST))? {
             Some(manifest) if !manifest.is_empty() => self.put(&snapshot(MANIFEST), Vec::new()),
             Some(_) | None => Ok(()),
@@ -221,7 +220,7 @@ impl Remote {
         // The first line has the id of the run.
         let first = |journal: &[u8]| journal.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);
         if first(&ours) == first(&theirs) {
-            return self.unseal();
+            return Ok(());
         }
         let message = format!("{} holds another run than {}", self.place(), dir.display());
         Err(Refused::usage(message, "choose another --out, or another --work-dir"))

@@ -138,6 +138,8 @@ pub struct CollectOutcome {
     pub ended_early: Option<Cause>,
     /// Why the list of accounts broke off, where asking again may tell the rest.
     pub list_broken_off: Option<Unknown>,
+    /// That of an earlier run was kept instead, so that accounts in it were not come to.
+    pub list_kept: bool,
     /// Calls that came to nothing and might not another time.
     pub lost: u64,
     pub calls: BTreeMap<String, CallCount>,
@@ -241,6 +243,7 @@ impl Collection {
             single_account: false,
             ended_early: self.options.stop.cause(),
             list_broken_off: None,
+            list_kept: false,
             lost: self.caller.common.ledger.lost(),
             calls: self.caller.common.ledger.calls(),
             clock_skew_seconds: self.caller.common.ledger.clock_skew_seconds(),
@@ -297,8 +300,9 @@ impl Collection {
         sweep.store.settle().await;
         let outcome = CollectOutcome { entered: swept?, single_account: kind.single_account, ..self.outcome() };
         let Some(listed) = listed else { return Ok(outcome) };
-        let Organization { accounts, listed, .. } = joined(listed)?;
+        let (Organization { accounts, listed, .. }, list_kept) = joined(listed)?;
         Ok(CollectOutcome {
+            list_kept,
             list_broken_off: listed.err().filter(|unknown| unknown.why.passing()),
             accounts: accounts.iter().filter(|account| self.enters(account)).count(),
             selected: accounts.iter().filter(|account| account.selected).count(),
@@ -341,23 +345,24 @@ pub fn operations() -> Vec<String> {
     all
 }
 
-/// Lists the organization and puts it into the snapshot.
+/// Lists the organization and puts it into the snapshot; true if the list of an earlier run is kept there instead.
 async fn list(
     caller: &Caller,
     frame: &Frame,
     selection: &Selection,
     feed: Feed,
     store: &Store,
-) -> Result<Organization, CollectError> {
+) -> Result<(Organization, bool), CollectError> {
     let organization = discover(caller, frame, selection, feed).await.map_err(CollectError::Selection)?;
     let value = serde_json::to_value(&organization)
         .unwrap_or_else(|error| panic!("internal error: an organization is plain data: {error}"));
     // A list that broke off takes the place of none: what an earlier run wrote holds at least as much.
     let broken_off = organization.listed.as_ref().is_err_and(|unknown| unknown.why.passing());
-    if !broken_off || !store.has(ORGANIZATION) {
+    let kept = broken_off && store.has(ORGANIZATION);
+    if !kept {
         store.write_json(ORGANIZATION, value).await?;
     }
-    Ok(organization)
+    Ok((organization, kept))
 }
 
 /// What a future comes to; none if it does not soon after the run is to end.

@@ -336,7 +336,8 @@ fn denied_by_scp(
         Observed::Unknown(_) => {}
     }
     let other = discovery::bedrock_listings(facts, found, region).find_map(|(call, listed)| match listed {
-        Err(unknown) if unknown.why == Why::DeniedByScp => None,
+        // What the region does not have needs no denial.
+        Err(unknown) if matches!(unknown.why, Why::DeniedByScp | Why::ServiceAbsent) => None,
         Err(unknown) => Some(unknown),
         Ok(_) => Some(
             Unknown::new(call, Why::Undecidable)

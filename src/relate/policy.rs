@@ -241,19 +241,22 @@ fn holds_for(operator: &str, key: &str, wanted: &Value, actual: Option<&str>) ->
 /// Whether a condition of a Deny holds for all but principals that it names, whoever deletes and however.
 fn binds_all_but_some(operator: &str, key: &str, wanted: &Value) -> Told<bool> {
     let names_principals = matches!(key, "aws:principalarn" | "aws:userid" | "aws:username");
+    let names_few = || texts(Some(wanted)).into_iter().all(names_someone);
+    let unknown = || Err(undecidable(&format!("who is denied depends on {key}")));
     match operator.strip_suffix("IfExists").unwrap_or(operator) {
-        "StringNotEquals" | "StringNotLike" | "StringNotEqualsIgnoreCase" | "ArnNotEquals" | "ArnNotLike"
-            if names_principals =>
-        {
-            Ok(texts(Some(wanted)).into_iter().all(names_someone))
-        }
-        // Only those it names are denied, or whoever does not use TLS, which nobody has to do without.
-        "StringEquals" | "StringLike" | "StringEqualsIgnoreCase" | "ArnEquals" | "ArnLike" if names_principals => {
-            Ok(false)
-        }
-        "Bool" if key == "aws:securetransport" => holds_for(operator, key, wanted, Some("true")),
+        // Without wildcards, each value is one principal at most.
+        "StringNotEquals" | "StringNotEqualsIgnoreCase" if names_principals => Ok(true),
+        "StringNotLike" | "ArnNotEquals" | "ArnNotLike" if names_principals => Ok(names_few()),
+        // Only those it names are denied.
+        "StringEquals" | "StringEqualsIgnoreCase" if names_principals => Ok(false),
+        "StringLike" | "ArnEquals" | "ArnLike" if names_principals && names_few() => Ok(false),
+        // Only whoever does not use TLS, which nobody has to do without.
+        "Bool" if key == "aws:securetransport" => match holds_for(operator, key, wanted, Some("true"))? {
+            false => Ok(false),
+            true => unknown(),
+        },
         "NumericLessThan" if key == "s3:tlsversion" => Ok(false),
-        _ => Err(undecidable(&format!("who is denied depends on {key}"))),
+        _ => unknown(),
     }
 }
 
@@ -263,7 +266,8 @@ fn names_someone(pattern: &str) -> bool {
         Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or(""),
         None => pattern,
     };
-    !matches!(named.trim_end_matches(['*', '?']), "" | "role/" | "user/" | "assumed-role/")
+    let named = named.replace(['*', '?', '/', ':'], "");
+    !matches!(named.as_str(), "" | "role" | "user" | "assumed-role")
 }
 
 #[cfg(test)]
@@ -348,7 +352,14 @@ mod tests {
         assert_eq!(denies(deny(json!(["s3:DeleteObject"]), but_one)), Ok(false), "versions may still go");
         assert_eq!(denies(deny(json!("s3:*"), json!({"Bool": {"aws:SecureTransport": "false"}}))), Ok(false));
         assert_eq!(denies(deny(json!("s3:Delete*"), json!({"StringEquals": {"aws:PrincipalArn": "x"}}))), Ok(false));
+        let but =
+            |operator: &str, who: &str| denies(deny(json!("s3:Delete*"), json!({operator: {"aws:PrincipalArn": who}})));
+        assert_eq!(but("StringNotEquals", "arn:aws:iam::1:role/*"), Ok(true), "a wildcard is a letter to it");
+        assert_eq!(but("ArnNotLike", "arn:aws:iam::1:*/*"), Ok(false), "it exempts everyone");
+        assert_eq!(but("ArnLike", "arn:aws:iam::1:role/intern"), Ok(false), "it binds one");
+        assert!(but("ArnLike", "arn:aws:iam::1:*").is_err(), "it binds everyone of the account");
         for depends in [
+            json!({"Bool": {"aws:SecureTransport": "true"}}),
             json!({"StringNotEquals": {"aws:PrincipalTag/team": "forensics"}}),
             json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}),
             json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}),

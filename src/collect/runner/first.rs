@@ -232,17 +232,25 @@ impl Sweep {
     }
 }
 
-/// Whether an account came out worse this time than in an earlier run, for reasons that may pass.
+/// Whether an account came out worse this time than in an earlier run, for reasons that may pass: shut out, or with more
+/// lists that failed. What a list names and another one does not is no measure.
 fn is_worse(lines: &[Line], old: &[Line]) -> bool {
-    let unsure = |lines: &[Line]| lines.iter().filter(|line| worth_repeating(line)).count();
     let shut_out = |lines: &[Line]| {
-        let mut entries = lines.iter().filter_map(|line| match &line.fact {
-            Fact::Account(entry) => entry.session.as_ref().err(),
+        let entry = lines.iter().find_map(|line| match &line.fact {
+            Fact::Account(entry) => Some(entry),
             _ => None,
         });
-        entries.any(|unknown| unknown.why.passing())
+        entry.is_none_or(|entry| entry.session.as_ref().is_err_and(|unknown| unknown.why.passing()))
     };
-    (shut_out(lines) && !shut_out(old)) || unsure(lines) > unsure(old)
+    let lost_lists = |lines: &[Line]| {
+        let lists = lines.iter().filter(|line| matches!(line.fact, Fact::Account(_) | Fact::Listing(_)));
+        lists.filter(|line| worth_repeating(line)).count()
+    };
+    match (shut_out(lines), shut_out(old)) {
+        (true, was_shut_out) => !was_shut_out,
+        (false, true) => false,
+        (false, false) => lost_lists(lines) > lost_lists(old),
+    }
 }
 
 fn not_entered(account: &Chosen, unknown: Unknown) -> Line {
