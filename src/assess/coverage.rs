@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::operations;
 use crate::inventory::organizations::{AccountEntry, Organization};
-use crate::inventory::{AccountFacts, Fact, Line};
+use crate::inventory::{AccountFacts, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Unknown, Why};
 use crate::results::{Failure, RegionCoverage};
@@ -38,7 +38,7 @@ struct Hit {
 impl Failures {
     /// Adds what the facts of the account could not tell.
     pub(super) fn add(&mut self, facts: &AccountFacts) {
-        for line in facts.lines.iter().filter(|line| !is_strangers(line)) {
+        for line in &facts.lines {
             for unknown in unknowns(line) {
                 let region = unknown.region.clone().or_else(|| line.region.clone());
                 self.note(region, line.id.as_str(), unknown);
@@ -86,13 +86,6 @@ impl Failures {
         // What the caller could not ask of the organization says nothing of how its own account was read.
         self.counts.keys().any(|(_, call, _)| !call.starts_with("organizations:"))
     }
-}
-
-/// Whether a bucket was asked for from outside and refused, as those of other accounts are whatever the role allows. No
-/// permission would tell more, and no answer of the account is missing.
-fn is_strangers(line: &Line) -> bool {
-    let refused = |unknown: &Unknown| unknown.call == "s3:GetBucketLocation" && unknown.why == Why::Denied;
-    matches!(&line.fact, Fact::BucketProbe(probe) if probe.exists.as_ref().is_err_and(refused))
 }
 
 /// Whether somebody asked and AWS did not answer; the other reasons are about facts nobody could ask for.

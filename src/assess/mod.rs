@@ -441,6 +441,7 @@ fn not_entered(input: &Input<'_>, unknown: &Unknown) -> String {
         (Why::RunEnded, _) => return "the run ended before it was entered".to_owned(),
         // It is in another shard.
         (Why::NotCollected, Some(said)) => return said.clone(),
+        (Why::NotCollected, None) => return "nobody tried to enter it".to_owned(),
         _ => {}
     }
     let role = &input.manifest.plan.role;

@@ -135,22 +135,16 @@ impl<'a> Asking<'a> {
             let probing = stop.or(ground.probing.lock()).await.ok_or_else(|| ended(ground, operation))?;
             (!ground.is_open(operation)?).then_some(probing)
         };
-        if !ground.is_door() {
-            ground.heard(lane, operation).await?;
-        }
         let room = match lane.room.try_acquire() {
-            Ok(room) if !ground.is_door() => room,
-            Ok(room) => {
-                ground.heard(lane, operation).await?;
-                room
-            }
+            Ok(room) => room,
+            // There is none, as nobody closes it.
             Err(_) => {
                 let room = stop.or(lane.room.acquire()).await.ok_or_else(|| ended(ground, operation))?;
-                // It may have fallen silent meanwhile. At the door, whoever may knock has room to.
-                ground.heard(lane, operation).await?;
                 room.unwrap_or_else(|closed| panic!("internal error: room is never closed: {closed}"))
             }
         };
+        // It may have fallen silent meanwhile. At the door to all accounts, whoever may knock has room to.
+        ground.heard(lane, operation).await?;
         let now = Instant::now();
         Ok(Self {
             ground,

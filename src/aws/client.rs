@@ -191,15 +191,17 @@ impl Common {
 
     /// Whether others were answered since, all the time: then who was not answered cannot blame the network.
     pub(crate) fn answers_since(&self, then: Instant) -> bool {
-        let moment = |micros: &AtomicU64| self.began + Duration::from_micros(micros.load(Ordering::Relaxed));
-        let last = moment(&self.answered);
-        last > then && last.elapsed() <= self.outage() && moment(&self.heard_again) <= then
+        let last = self.moment(&self.answered);
+        last > then && last.elapsed() <= self.outage() && self.moment(&self.heard_again) <= then
     }
 
     /// Whether anybody answered since, or not long before; if not, it may be the network that is down.
     pub(crate) fn answered_lately(&self, then: Instant) -> bool {
-        let last = self.began + Duration::from_micros(self.answered.load(Ordering::Relaxed));
-        last + self.outage() > then
+        self.moment(&self.answered) + self.outage() > then
+    }
+
+    fn moment(&self, micros: &AtomicU64) -> Instant {
+        self.began + Duration::from_micros(micros.load(Ordering::Relaxed))
     }
 
     /// The breaker of a service that gave no answer.

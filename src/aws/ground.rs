@@ -20,6 +20,9 @@ use crate::model::observed::{Unknown, Why};
 /// Requests one service of one account and region is asked at a time.
 const ROOM: usize = 8;
 
+/// So many calls may get nothing from a service that did answer before: of one account, and at the door to all.
+const DOUBTS: u32 = 1;
+const DOUBTS_AT_DOOR: u32 = 16;
 /// How often the door to all accounts is knocked at while nobody answers there, at most.
 const KNOCKS_EVERY: Duration = Duration::from_secs(20);
 /// After so many of these the run ends: it is no account that does not answer, but the network.
@@ -33,9 +36,7 @@ pub(crate) struct Ground {
     pub account: AccountId,
     pub region: Region,
     pub common: Arc<Common>,
-    /// So many calls in a row may get nothing from a service that did answer before.
-    doubts: u32,
-    /// Whoever asks here asks for one of many accounts.
+    /// Whoever asks here asks for one of many accounts: that some of them get nothing says little of others.
     is_door: bool,
     /// The probe is over, and others may ask for themselves.
     open: AtomicBool,
@@ -82,7 +83,6 @@ impl Ground {
             account: account.clone(),
             region: region.clone(),
             common: common.clone(),
-            doubts: 1,
             is_door: false,
             open: AtomicBool::new(false),
             known: AtomicBool::new(false),
@@ -92,9 +92,9 @@ impl Ground {
         }
     }
 
-    /// The same for the door to all accounts: that some of them get nothing there says little of others.
+    /// The same for the door to all accounts.
     pub(crate) fn for_all(common: &Arc<Common>, account: &AccountId, region: &Region) -> Self {
-        Self { doubts: 16, is_door: true, ..Self::new(common, account, region) }
+        Self { is_door: true, ..Self::new(common, account, region) }
     }
 
     /// Whether calls need not wait for a probe; an error if there is nothing to be had here.
@@ -157,11 +157,6 @@ impl Ground {
         }
     }
 
-    /// Whether whoever asks here asks for one of many accounts.
-    pub(crate) fn is_door(&self) -> bool {
-        self.is_door
-    }
-
     /// Whether nobody answers at the door to all accounts.
     pub(crate) fn is_shut(&self, service: &'static str) -> bool {
         self.is_door && matches!(self.lane(service).standing(), Standing::Silent(_))
@@ -196,11 +191,12 @@ impl Ground {
     /// A service gave no answer to a call and its retries, the first of them at `began`. Others may all the same.
     pub(crate) fn unanswered(&self, lane: &Lane, unknown: &Unknown, began: Instant) {
         let now = Instant::now();
+        let doubts = if self.is_door { DOUBTS_AT_DOOR } else { DOUBTS };
         let standing = match lane.standing() {
             Standing::Answers => Standing::Doubtful(1, now),
             // Calls that hung side by side hung once.
             Standing::Doubtful(calls, since) if !self.is_door && began <= since => Standing::Doubtful(calls, since),
-            Standing::Doubtful(calls, since) if calls < self.doubts => Standing::Doubtful(calls + 1, since),
+            Standing::Doubtful(calls, since) if calls < doubts => Standing::Doubtful(calls + 1, since),
             _ => Standing::Silent(unknown.clone()),
         };
         lane.stand(standing);

@@ -142,31 +142,34 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
              same command with --resume asks again\n"
         ));
     }
+    if let Some(error) = cut_off(outcome.ended_early) {
+        return Err(error);
+    }
     match outcome.ended_early {
         Some(Cause::Interrupted) => {
             out::say("interrupted: what is complete was kept; the same command with --resume goes on\n");
         }
-        Some(cause @ (Cause::Credentials | Cause::Unreachable)) => return Err(cut_off(cause)),
         Some(Cause::TimeUp) if outcome.entered == 0 => {
             return Err(Refused::no_result(
                 "the time was up before any account was read",
                 "allow more with --max-duration",
             ));
         }
-        Some(Cause::TimeUp) | None => {}
+        Some(Cause::TimeUp | Cause::Credentials | Cause::Unreachable) | None => {}
     }
     let interrupted = outcome.ended_early == Some(Cause::Interrupted);
     Ok(Swept { run, digest, interrupted, _listening: runtime })
 }
 
-/// What to say where AWS could no longer be asked; the snapshot is sealed.
-pub(super) fn cut_off(cause: Cause) -> anyhow::Error {
-    let (message, help) = match cause {
+/// What to say where a run ended because AWS could no longer be asked; the snapshot is sealed.
+pub(super) fn cut_off(ended_early: Option<Cause>) -> Option<anyhow::Error> {
+    let (message, help) = match ended_early? {
+        Cause::Credentials => ("AWS no longer takes the caller's credentials", "renew them and go on with --resume"),
         Cause::Unreachable => ("AWS does not answer any more", "go on with --resume when the network is back"),
-        _ => ("AWS no longer takes the caller's credentials", "renew them and go on with --resume"),
+        Cause::Interrupted | Cause::TimeUp => return None,
     };
     let message = format!("{message}; the snapshot is sealed as incomplete");
-    Refused::no_result(message, format!("{help}; `locard evaluate` judges what there is"))
+    Some(Refused::no_result(message, format!("{help}; `locard evaluate` judges what there is")))
 }
 
 /// The threads of a sweep.
@@ -287,6 +290,10 @@ impl Sink for Kept {
 
     fn read(&self, file: &str) -> Result<Vec<Line>, String> {
         self.writer.read(file).map_err(whole_chain)
+    }
+
+    fn read_json(&self, file: &str) -> Result<serde_json::Value, String> {
+        self.writer.read_json(file).map_err(whole_chain)
     }
 
     fn write_lines(&self, file: &str, lines: Vec<Line>) -> Result<(), String> {

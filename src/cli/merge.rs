@@ -287,10 +287,7 @@ fn complete(
         // How much is left of it is not known, but something may be.
         unread: if outcome.ended_early.is_some() { unread } else { 0 },
         interrupted: outcome.ended_early == Some(runner::Cause::Interrupted),
-        cut_off: match outcome.ended_early {
-            Some(cause @ (runner::Cause::Credentials | runner::Cause::Unreachable)) => Some(collect::cut_off(cause)),
-            Some(runner::Cause::Interrupted | runner::Cause::TimeUp) | None => None,
-        },
+        cut_off: collect::cut_off(outcome.ended_early),
         listening: Some((runtime, sealing)),
     })
 }

@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 
 use crate::inventory::logs::{LogDeliveries, LogGroup, LogGroupSettings, S3AccessDelivery};
 use crate::inventory::{Fact, Line, Read};
-use crate::model::observed::Told;
+use crate::model::observed::{Told, Why};
 
 use super::listing::{
     ALL, Page, few_at_a_time, malformed, natural, pages, push_read, required, required_text, sorted, text,
@@ -51,13 +51,16 @@ pub(crate) async fn collect(scope: &Scope, groups: &BTreeSet<String>) -> Vec<Lin
 async fn group(scope: &Scope, name: String, policies: &OnceCell<Policies>) -> Line {
     let mut reads = Vec::new();
     let settings = settings(scope, &name, &mut reads).await;
-    let subscriptions = match &settings {
-        Ok(Some(_)) => subscriptions(scope, &name, policies, &mut reads).await,
-        Ok(None) => Ok(Vec::new()),
-        Err(unknown) => Err(unknown.clone()),
+    let (subscriptions, account_subscriptions) = match &settings {
+        Ok(Some(_)) => {
+            let own = subscriptions(scope, &name, &mut reads).await;
+            (own, account_subscriptions(scope, &name, policies, &mut reads).await)
+        }
+        Ok(None) => (Ok(Vec::new()), Ok(Vec::new())),
+        Err(unknown) => (Err(unknown.clone()), Err(unknown.clone())),
     };
     let arn = scope.arn("logs", &format!("log-group:{name}"));
-    let fact = Fact::LogGroup(LogGroup { name, settings, subscriptions });
+    let fact = Fact::LogGroup(LogGroup { name, settings, subscriptions, account_subscriptions });
     Line::new(&scope.account, Some(&scope.region), arn, reads, fact)
 }
 
@@ -91,19 +94,17 @@ fn group_settings(scope: &Scope, group: SdkLogGroup, read: &Read) -> Told<LogGro
     })
 }
 
-/// Destinations that receive every event.
-async fn subscriptions(
+/// Destinations that subscriptions of the account send every event of a group to.
+async fn account_subscriptions(
     scope: &Scope,
     name: &str,
     policies: &OnceCell<Policies>,
     reads: &mut Vec<Read>,
 ) -> Told<Vec<String>> {
-    let mut destinations = own_subscriptions(scope, name, reads).await?;
     let policies = policies.get_or_init(|| account_policies(scope)).await;
     policies.reads.iter().for_each(|read| push_read(reads, read));
-    for policy in policies.all.as_ref().map_err(Clone::clone)? {
-        destinations.extend(policy.destination_for(name));
-    }
+    let policies = policies.all.as_ref().map_err(Clone::clone)?;
+    let destinations: BTreeSet<String> = policies.iter().filter_map(|policy| policy.destination_for(name)).collect();
     Ok(destinations.into_iter().collect())
 }
 
@@ -154,11 +155,16 @@ fn account_subscription(scope: &Scope, call: &str, policy: AccountPolicy) -> Tol
     let document = required_text(scope, call, "policyDocument", policy.policy_document)?;
     let read: Result<AccountSubscription, _> = serde_json::from_str(&document);
     let read = read.map_err(|error| malformed(scope, call, &format!("a subscription policy: {error}")))?;
-    Ok(AccountSubscription { but: policy.selection_criteria, ..read })
+    let but = policy.selection_criteria.filter(|criteria| !criteria.trim().is_empty());
+    if but.as_ref().is_some_and(|criteria| !criteria.trim_start().starts_with("LogGroupName NOT IN")) {
+        let unknown = scope.unknown(call, Why::Undecidable);
+        return Err(unknown.saying("which groups a subscription of the account is for is not understood"));
+    }
+    Ok(AccountSubscription { but, ..read })
 }
 
 /// Destinations that filters of the group itself send every event to.
-async fn own_subscriptions(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> Told<BTreeSet<String>> {
+async fn subscriptions(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> Told<Vec<String>> {
     let call = "logs:DescribeSubscriptionFilters";
     let listed = pages(scope, call, ALL, |token| async move {
         let request =
@@ -170,7 +176,7 @@ async fn own_subscriptions(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> 
     .all(reads)?;
     let unnarrowed = listed.into_iter().filter(receives_all);
     let destinations = unnarrowed.map(|filter| required_text(scope, call, "destinationArn", filter.destination_arn));
-    destinations.collect()
+    destinations.collect::<Told<BTreeSet<_>>>().map(|destinations| destinations.into_iter().collect())
 }
 
 fn receives_all(filter: &SubscriptionFilter) -> bool {

@@ -50,6 +50,8 @@ pub trait Sink: Send + Sync {
     fn done(&self, file: &str) -> bool;
     /// The lines of a completed file.
     fn read(&self, file: &str) -> Result<Vec<Line>, String>;
+    /// The value of a completed file.
+    fn read_json(&self, file: &str) -> Result<serde_json::Value, String>;
     fn write_lines(&self, file: &str, lines: Vec<Line>) -> Result<(), String>;
     fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), String>;
 }
@@ -356,13 +358,22 @@ async fn list(
     let organization = discover(caller, frame, selection, feed).await.map_err(CollectError::Selection)?;
     let value = serde_json::to_value(&organization)
         .unwrap_or_else(|error| panic!("internal error: an organization is plain data: {error}"));
-    // A list that broke off takes the place of none: what an earlier run wrote holds at least as much.
-    let broken_off = organization.listed.as_ref().is_err_and(|unknown| unknown.why.passing());
-    let kept = broken_off && store.has(ORGANIZATION);
+    let kept = organization.listed.is_err() && earlier_is_fuller(&organization, store).await;
     if !kept {
         store.write_json(ORGANIZATION, value).await?;
     }
     Ok((organization, kept))
+}
+
+/// Whether the list of an earlier run is to stay in place of one that broke off: it is whole, or holds more.
+async fn earlier_is_fuller(organization: &Organization, store: &Store) -> bool {
+    if !store.has(ORGANIZATION) {
+        return false;
+    }
+    // One that cannot be read back is no loss.
+    let Ok(earlier) = store.read_json(ORGANIZATION).await else { return false };
+    serde_json::from_value::<Organization>(earlier)
+        .is_ok_and(|earlier| earlier.listed.is_ok() || earlier.accounts.len() > organization.accounts.len())
 }
 
 /// What a future comes to; none if it does not soon after the run is to end.

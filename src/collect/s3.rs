@@ -28,7 +28,7 @@ use crate::inventory::s3::{
 };
 use crate::inventory::{Fact, Line, Listing, Read};
 use crate::model::ids::{AccountId, Region};
-use crate::model::observed::{Observed, Told, Unknown};
+use crate::model::observed::{Observed, Told, Unknown, Why};
 use crate::model::time::Timestamp;
 
 use super::listing::{ALL, Page, few_at_a_time, malformed, pages, required, required_text, sorted, text};
@@ -98,8 +98,11 @@ pub(crate) async fn probe(scope: &Scope, buckets: &BTreeSet<String>) -> Vec<Line
         let request = GetBucketLocationInput::builder().bucket(&name);
         let (exists, reads) = match scope.ask_or_none(&request, &["NoSuchBucket"]).await {
             Ok((location, read)) => (Ok(location.is_some()), vec![read]),
-            // The caller of another account's bucket is refused, whatever the role allows; so is one whose role
-            // does not allow the call. Neither tells whether the bucket is there.
+            // Whoever asks for another account's bucket is refused, whatever the role allows: no permission would tell
+            // more. Whether the bucket is there that does not tell.
+            Err(unknown) if unknown.call == "s3:GetBucketLocation" && unknown.why == Why::Denied => {
+                (Err(Unknown { why: Why::Foreign, ..unknown }), Vec::new())
+            }
             Err(unknown) => (Err(unknown), Vec::new()),
         };
         let arn = bucket_arn(scope, &name);
@@ -369,10 +372,11 @@ fn replication_rule(scope: &Scope, call: &str, rule: SdkReplicationRule) -> Told
         prefix: whole_bucket_unless(prefix),
         tag_filter: filter.as_ref().is_some_and(|filter| filter.tag.is_some())
             || and.is_some_and(|and| !and.tags().is_empty()),
-        kms_objects: rule
-            .source_selection_criteria
-            .and_then(|criteria| criteria.sse_kms_encrypted_objects)
-            .is_some_and(|objects| objects.status.as_str() == "Enabled"),
+        kms_objects: Some(
+            rule.source_selection_criteria
+                .and_then(|criteria| criteria.sse_kms_encrypted_objects)
+                .is_some_and(|objects| objects.status.as_str() == "Enabled"),
+        ),
         // AWS gives the ARN of the bucket.
         bucket: bucket.rsplit(":::").next().map(str::to_owned).unwrap_or(bucket),
         account: text(destination.account).map(AccountId::new),

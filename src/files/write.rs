@@ -175,12 +175,30 @@ impl SnapshotWriter {
     /// # Errors
     /// It is not done, or not as it was written.
     pub fn read(&self, file: &str) -> Result<Vec<Line>, SnapshotError> {
-        let path = self.dir.join(file);
-        let Some(sha256) = self.digest_of(file) else {
-            return Err(SnapshotError::Unreadable { path, line: None, message: "it is not complete".to_owned() });
-        };
-        let bytes = read::verified(&self.dir, file, &sha256)?;
-        read::lines(&path, &bytes)
+        read::lines(&self.dir.join(file), &self.verified(file)?)
+    }
+
+    /// The value of a completed file.
+    ///
+    /// # Errors
+    /// It is not done, or not as it was written.
+    pub fn read_json(&self, file: &str) -> Result<serde_json::Value, SnapshotError> {
+        serde_json::from_slice(&self.verified(file)?).map_err(|error| SnapshotError::Unreadable {
+            path: self.dir.join(file),
+            line: None,
+            message: error.to_string(),
+        })
+    }
+
+    fn verified(&self, file: &str) -> Result<Vec<u8>, SnapshotError> {
+        match self.digest_of(file) {
+            Some(sha256) => read::verified(&self.dir, file, &sha256),
+            None => Err(SnapshotError::Unreadable {
+                path: self.dir.join(file),
+                line: None,
+                message: "it is not complete".to_owned(),
+            }),
+        }
     }
 
     /// Writes a file whole and then journals it, replacing an earlier one. Names are relative to the snapshot, with

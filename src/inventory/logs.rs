@@ -2,8 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::not_collected;
 use crate::model::observed::{Told, told};
 use crate::model::time::Moment;
+
+fn not_asked() -> Told<Vec<String>> {
+    Err(not_collected("logs:DescribeAccountPolicies"))
+}
 
 /// A log group evidence lands in, existing or not; its line's id is the group's ARN without `:*`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,9 +18,12 @@ pub struct LogGroup {
     /// `Ok(None)`: it does not exist.
     #[serde(with = "told")]
     pub settings: Told<Option<LogGroupSettings>>,
-    /// ARNs that subscription filters without a narrowing pattern, its own and those of the account, send every event to.
+    /// ARNs that subscription filters without a narrowing pattern send every event to.
     #[serde(with = "told")]
     pub subscriptions: Told<Vec<String>>,
+    /// The same by subscriptions that the account sets for all its groups; not known to older snapshots.
+    #[serde(with = "told", default = "not_asked")]
+    pub account_subscriptions: Told<Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

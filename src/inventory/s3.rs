@@ -118,9 +118,10 @@ pub struct ReplicationRule {
     /// A tag filter also decides.
     pub tag_filter: bool,
     /// Objects encrypted with KMS keys are replicated too; without it S3 leaves them out
-    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>).
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>). None in
+    /// snapshots from before that was read.
     #[serde(default)]
-    pub kms_objects: bool,
+    pub kms_objects: Option<bool>,
     /// Destination bucket name.
     pub bucket: String,
     /// Destination account, when the rule names it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::{Evidence, Source};
+use crate::inventory::not_collected;
 use crate::inventory::s3::{Bucket, LifecycleRule, ReplicationRule};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
@@ -215,9 +216,7 @@ fn deliveries(index: &Index<'_>, name: &str) -> Told<Vec<String>> {
     let list = match index.deliveries(&place.0, &place.1) {
         Some(seen) => seen.fact.s3_access.clone()?,
         None => {
-            return Err(crate::inventory::not_collected("logs:DescribeDeliverySources")
-                .in_account(&place.0)
-                .in_region(&place.1));
+            return Err(not_collected("logs:DescribeDeliverySources").in_account(&place.0).in_region(&place.1));
         }
     };
     let arn = index.bucket_id(name);
@@ -449,8 +448,8 @@ fn replicas(
 fn whole(rule: &ReplicationRule, by_kms: &Told<bool>) -> Told<bool> {
     let tagged =
         || Unknown::new("s3:GetBucketReplication", Why::Undecidable).saying("a tag decides what is replicated");
-    let encrypted_too = if rule.kms_objects { Ok(true) } else { not(by_kms.clone()) };
-    all([encrypted_too, if rule.tag_filter { Err(tagged()) } else { Ok(true) }])
+    let encrypted_too = rule.kms_objects.ok_or_else(|| not_collected("s3:GetBucketReplication"));
+    all([any([not(by_kms.clone()), encrypted_too]), if rule.tag_filter { Err(tagged()) } else { Ok(true) }])
 }
 
 /// Whether some of the evidence in a bucket is encrypted with a KMS key.

@@ -7,6 +7,7 @@ use crate::model::observed::{Observed, Told, Unknown, Why};
 
 use super::index::Index;
 use super::kinds::{BucketCopy, LogGroupSink, LogGroupView};
+use super::kleene::any;
 use super::own::Seen;
 use super::{buckets, location};
 
@@ -54,7 +55,10 @@ pub(super) fn view(
         },
         // An answer without the field is from before the feature: protection was not switched on.
         deletion_protection: settings.clone().map(|s| s.is_some_and(|s| s.deletion_protection == Some(true))),
-        subscribed: found.clone().and_then(|s| subscribed(&s.fact.subscriptions, account, region)),
+        subscribed: found.clone().and_then(|s| {
+            let all = [&s.fact.subscriptions, &s.fact.account_subscriptions];
+            any(all.map(|destinations| subscribed(destinations, account, region)))
+        }),
         bucket_copy: match copy.map(|sink| (sink, buckets::receives(index, account, region, &sink.bucket))) {
             None | Some((_, Ok(false))) => Observed::Absent,
             Some((_, Err(unknown))) => Observed::Unknown(unknown),

@@ -247,6 +247,7 @@ impl Estate {
                 created: Some(ago(24 * 500)),
             })),
             subscriptions: Ok(Vec::new()),
+            account_subscriptions: Ok(Vec::new()),
         };
         let id = format!("arn:aws:logs:{HOME}:{PROD}:log-group:{name}");
         self.add(PROD, Some(HOME), &id, "logs:DescribeLogGroups", Fact::LogGroup(group));
@@ -950,7 +951,7 @@ fn replication_to_a_locked_bucket_counts_as_immutable() {
         enabled: true,
         prefix: String::new(),
         tag_filter: false,
-        kms_objects: false,
+        kms_objects: Some(false),
         bucket: "org-trail".into(),
         account: Some(ARCHIVE.into()),
     };
@@ -964,7 +965,7 @@ fn replication_to_a_locked_bucket_counts_as_immutable() {
     assert_eq!(gaps, Vec::<String>::new());
     // S3 leaves out what is encrypted with KMS keys, unless told otherwise.
     let kms = Encryption { algorithm: "aws:kms".into(), kms_key: None };
-    for (kms_objects, wanted) in [(false, "fail"), (true, "pass")] {
+    for (kms_objects, wanted) in [(Some(false), "fail"), (Some(true), "pass"), (None, "unknown")] {
         judged("capture-bucket-mutable", "prod-evidence", &[wanted], |e| {
             unlocked(e);
             e.edit_bucket("prod-evidence", |b| {
@@ -1326,7 +1327,7 @@ fn rules_on_the_folder_that_records_land_in_cover_them() {
         enabled: true,
         prefix: "invocations/".into(),
         tag_filter: false,
-        kms_objects: false,
+        kms_objects: Some(false),
         bucket: "org-trail".into(),
         account: Some(ARCHIVE.into()),
     };
@@ -1559,7 +1560,7 @@ fn replicating_into_a_bucket_that_is_gone_makes_no_copy() {
         enabled: true,
         prefix: String::new(),
         tag_filter: false,
-        kms_objects: false,
+        kms_objects: Some(false),
         bucket: "gone".into(),
         account: None,
     };

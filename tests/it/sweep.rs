@@ -28,11 +28,15 @@ struct Organization {
 
 impl Organization {
     fn start(name: &str, settings: Settings) -> Self {
+        Self::of(Size { accounts: 8, regions: 4, seed: 3 }, name, settings)
+    }
+
+    fn of(size: Size, name: &str, settings: Settings) -> Self {
         let folder = fresh(Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep").join(name));
         fs::create_dir_all(&folder).unwrap();
         // The same for all, the times of what it tells included.
         static NOW: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
-        let estate = Estate::generate(Size { accounts: 8, regions: 4, seed: 3 }, *NOW);
+        let estate = Estate::generate(size, *NOW);
         Self { running: start(estate, settings).unwrap(), folder }
     }
 
@@ -310,10 +314,7 @@ fn credentials_that_end_during_the_run_end_it() {
 /// Nobody is told to be shut out because nobody could ask: accounts wait until the door answers again.
 #[test]
 fn accounts_wait_while_nobody_answers_at_the_door() {
-    let folder = fresh(Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep/shut"));
-    fs::create_dir_all(&folder).unwrap();
-    let estate = Estate::generate(Size { accounts: 60, regions: 1, seed: 3 }, jiff::Timestamp::now());
-    let organization = Organization { running: start(estate, Settings::default()).unwrap(), folder };
+    let organization = Organization::of(Size { accounts: 60, regions: 1, seed: 3 }, "shut", Settings::default());
     let config = organization.folder.join("impatient.yaml");
     fs::write(&config, "timeouts: {connect: 1, read: 1, attempt: 1, operation: 1}\n").unwrap();
     let args = ["--config", config.to_str().unwrap()];
@@ -335,6 +336,23 @@ fn accounts_wait_while_nobody_answers_at_the_door() {
     let resumed = organization.audit("run", &["--resume"]);
     assert_eq!(resumed.code, 0, "{}", resumed.stderr);
     assert_same(&organization.out("run"), &organization.out("clean"));
+}
+
+#[test]
+fn a_list_of_accounts_that_breaks_off_takes_the_place_of_no_whole_one() {
+    let organization = Organization::of(Size { accounts: 60, regions: 1, seed: 3 }, "list", Settings::default());
+    assert_eq!(organization.audit("run", &[]).code, 0);
+    let clean = timeless(&organization.out("run"));
+    let rules = vec![Rule { operation: Some("ListAccounts".to_owned()), ..rule(Kind::EndlessToken) }];
+    organization.running.set_faults(Plan { seed: 1, rules });
+    let ran = organization.audit("run", &["--resume"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("the list of accounts broke off"), "{}", ran.stderr);
+    let results = results(&organization.out("run"));
+    assert!(results.run.partial && results.accounts.len() == 60, "{:?}", results.run.partial_reasons);
+    organization.running.set_faults(Plan::default());
+    assert_eq!(organization.audit("run", &["--resume"]).code, 0);
+    assert!(timeless(&organization.out("run")) == clean);
 }
 
 /// Files that may not grow beyond some kilobytes are as good as a full disk: the journal is among those that are cut off.

@@ -631,7 +631,12 @@ impl Facts {
             stored_bytes: Some(1_234_567),
             created: Some(ago(24 * 400)),
         };
-        let group = LogGroup { name: name.to_owned(), settings: Ok(Some(settings)), subscriptions: Ok(Vec::new()) };
+        let group = LogGroup {
+            name: name.to_owned(),
+            settings: Ok(Some(settings)),
+            subscriptions: Ok(Vec::new()),
+            account_subscriptions: Ok(Vec::new()),
+        };
         let id = format!("arn:aws:logs:{region}:{}:log-group:{name}", self.id);
         let calls = ["logs:DescribeLogGroups", "logs:DescribeSubscriptionFilters"];
         self.add(Some(region), id, &calls, Fact::LogGroup(group));
@@ -717,7 +722,7 @@ impl Facts {
                         enabled: true,
                         prefix: String::new(),
                         tag_filter: false,
-                        kms_objects: false,
+                        kms_objects: Some(false),
                         bucket: "archive-copies".to_owned(),
                         account: Some(id(ARCHIVE)),
                     }]);

@@ -59,6 +59,10 @@ impl Store {
         self.work(move |sink| sink.read(&file)).await
     }
 
+    pub(super) async fn read_json(&self, file: &'static str) -> Result<serde_json::Value, CollectError> {
+        self.work(move |sink| sink.read_json(file)).await
+    }
+
     pub(super) async fn write(&self, file: String, lines: Vec<Line>) -> Result<(), CollectError> {
         self.work(move |sink| sink.write_lines(&file, lines)).await
     }

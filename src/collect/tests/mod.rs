@@ -464,7 +464,8 @@ fn log_groups_and_deliveries() {
     assert_eq!(lines[0].id.as_str(), format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/g"));
     let settings = group.settings.as_ref().expect("settings").as_ref().expect("a group");
     assert_eq!((settings.retention_days, settings.class.as_deref()), (None, Some("DELIVERY")));
-    assert_eq!(group.subscriptions, Ok(vec!["arn:account".to_owned(), "arn:all".to_owned()]));
+    assert_eq!(group.subscriptions, Ok(vec!["arn:all".to_owned()]));
+    assert_eq!(group.account_subscriptions, Ok(vec!["arn:account".to_owned()]));
 
     let deliveries = |lines: &[Line]| match &lines[0].fact {
         Fact::LogDeliveries(deliveries) => deliveries.s3_access.clone(),

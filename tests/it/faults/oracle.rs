@@ -216,6 +216,10 @@ impl<'a> Oracle<'a> {
             self.faulty.questions.iter().map(|q| ((&q.account, &q.scenario, &q.id), q)).collect();
         for clean in &self.clean.questions {
             let Some(question) = faulty.get(&(&clean.account, &clean.scenario, &clean.id)) else { continue };
+            // Of a bucket that AWS says is nowhere there is no question, where its owner's list did not say otherwise.
+            if question.verdict == Verdict::NotApplicable && self.is_told_nowhere(&clean.account) {
+                continue;
+            }
             let what = format!("question {} of {}", clean.id, clean.account);
             let within = question.low <= clean.low + EPSILON && question.high >= clean.high - EPSILON;
             if !within {
@@ -234,6 +238,14 @@ impl<'a> Oracle<'a> {
                 self.complain(format!("{} of {} was {was:?} and is {is:?}", clean.source.id(), clean.account));
             }
         }
+    }
+
+    fn is_told_nowhere(&self, account: &AccountId) -> bool {
+        self.journal.iter().any(|entry| {
+            entry.operation == "GetBucketLocation"
+                && entry.fault == Some(Kind::Vanished)
+                && entry.account == account.as_str()
+        })
     }
 
     fn organization_score(&mut self) {
@@ -298,8 +310,8 @@ impl<'a> Oracle<'a> {
                 .accounts
                 .iter()
                 .any(|one| one.id.as_str() == account && one.status == AccountStatus::NotAssessed);
-            // That a bucket is nowhere, or somebody else's, is an answer to the probe that asks.
-            let answer = call == "s3:GetBucketLocation" && matches!(entry.fault, Some(Kind::Vanished | Kind::Denied));
+            // That a bucket is nowhere, or somebody else's, is an answer to the probe that asks; the status tells it.
+            let answer = call == "s3:GetBucketLocation" && (entry.fault == Some(Kind::Vanished) || entry.status == 403);
             // What a search does not tell is described, and nothing is unknown for it.
             let spare = call == "sagemaker:Search";
             if !told && !out && !answer && !spare && self.faulty.run.mode == self.clean.run.mode {
@@ -353,6 +365,16 @@ impl<'a> Oracle<'a> {
                     && entry.fault.is_some_and(|kind| reasons(kind).contains(&unknown.why))
             });
             return silent.map(account_of).collect::<BTreeSet<_>>().len() >= 3;
+        }
+        // Of a region where some calls of Bedrock are denied, those that are not show that others may not be.
+        if unknown.why == Why::Undecidable && said.starts_with("a service control policy denies some calls of Bedrock")
+        {
+            return self.journal.iter().any(|entry| {
+                entry.fault == Some(Kind::ScpDenied)
+                    && entry.service.starts_with("bedrock")
+                    && unknown.account.as_ref().is_some_and(|account| account.as_str() == entry.account)
+                    && unknown.region.as_ref().is_some_and(|region| region.as_str() == entry.region)
+            });
         }
         self.journal.iter().any(|entry| {
             let call = format!("{}:{}", entry.service, entry.operation);
