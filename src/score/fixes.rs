@@ -174,7 +174,7 @@ pub(super) fn permissions(
 pub(super) fn need(unknown: &Unknown, account: &AccountId) -> Option<PermissionNeed> {
     let account = unknown.account.as_ref().map_or(account, |account| account).clone();
     let note = match unknown.why {
-        Why::Denied | Why::NotEntered => None,
+        Why::Denied | Why::NotEntered => unknown.message.as_deref().and_then(other_policy),
         Why::DeniedByScp => {
             Some("a service control policy denies it, so that granting the role more does not help".into())
         }
@@ -190,6 +190,24 @@ pub(super) fn need(unknown: &Unknown, account: &AccountId) -> Option<PermissionN
         _ => operations::action(&unknown.call)?,
     };
     Some(PermissionNeed { action: action.to_owned(), account, note })
+}
+
+/// Which policy other than the role's own denies something, where AWS names its kind
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>).
+fn other_policy(message: &str) -> Option<String> {
+    let kinds = [
+        "resource control policy",
+        "resource-based policy",
+        "permissions boundary",
+        "session policy",
+        "VPC endpoint policy",
+    ];
+    let named = kinds.into_iter().find(|kind| message.contains(&format!("explicit deny in a {kind}")));
+    if let Some(kind) = named {
+        return Some(format!("a {kind} denies it, so that granting the role more does not help"));
+    }
+    let lacking = kinds.into_iter().find(|kind| message.contains(&format!("no {kind} allows")))?;
+    Some(format!("AWS says that no {lacking} allows it: the role's own may not be what is missing"))
 }
 
 /// The permission an account that was not entered lacks.
@@ -259,4 +277,21 @@ pub(super) fn changes(
         });
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_is_not_the_roles_is_named() {
+        let note = |message: &str| {
+            let unknown = Unknown::new("kms:DescribeKey", Why::Denied).saying(message);
+            need(&unknown, &"111111111111".into()).expect("a need").note.unwrap_or_default()
+        };
+        let by = |rest: &str| note(&format!("AccessDeniedException: User: arn is not authorized to perform: x {rest}"));
+        assert_eq!(by("because no identity-based policy allows the x action"), "");
+        assert!(by("with an explicit deny in a resource control policy").starts_with("a resource control policy"));
+        assert!(by("because no resource-based policy allows the x action").contains("no resource-based policy"));
+    }
 }
