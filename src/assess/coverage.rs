@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::inventory::offered::lacks;
 use crate::inventory::operations;
 use crate::inventory::organizations::{AccountEntry, Organization};
 use crate::inventory::{AccountFacts, Line};
@@ -60,7 +61,8 @@ impl Failures {
     }
 
     fn note(&mut self, region: Option<Region>, id: &str, unknown: Unknown) {
-        if failed_call(&unknown) {
+        let nothing_there = region.as_ref().is_some_and(|region| lacks(region, &unknown));
+        if failed_call(&unknown) && !nothing_there {
             let hit = self.counts.entry((region, unknown.call, unknown.why)).or_default();
             hit.ids.insert(id.to_owned());
             hit.message = hit.message.take().or(unknown.message);

@@ -20,6 +20,7 @@ use crate::aws::pace::Pace;
 use crate::aws::request::Request;
 use crate::aws::session::{Door, Keys};
 use crate::aws::turns::Turn;
+use crate::inventory::offered::offered;
 use crate::inventory::operations::Operation;
 use crate::model::observed::{Told, Unknown, Why};
 
@@ -93,7 +94,13 @@ pub(crate) async fn call<R: Request>(
 }
 
 fn told(ground: &Ground, operation: &Operation, (why, said): (Why, String)) -> Unknown {
-    let unknown = ground.unknown(operation, why);
+    let mut unknown = ground.unknown(operation, why);
+    // Where Bedrock is not, it may call any list invalid.
+    let refused =
+        why == Why::Failed && operation.service.starts_with("bedrock") && said.starts_with("ValidationException");
+    if refused && !offered(&unknown.call, &ground.region) {
+        unknown.why = Why::ServiceAbsent;
+    }
     if said.is_empty() { unknown } else { unknown.saying(said) }
 }
 

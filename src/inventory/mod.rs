@@ -2,6 +2,7 @@
 //!
 //! A fact never judges. Fields a call could fail to give are `Told` or `Observed`; `Option` means AWS says none.
 
+pub mod offered;
 pub mod operations;
 pub mod rates;
 

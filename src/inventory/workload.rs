@@ -140,8 +140,25 @@ pub enum Placement {
     Subnets(Vec<String>),
     /// In a VPC that AWS owns: no customer flow log can exist.
     AwsVpc,
+    /// Some in these customer subnets, others in a VPC that AWS owns.
+    Both(Vec<String>),
     /// It has no network of its own (a model, a guardrail, a knowledge base).
     Nowhere,
+}
+
+impl Placement {
+    /// The customer subnets it has interfaces in.
+    pub fn subnets(&self) -> &[String] {
+        match self {
+            Self::Subnets(subnets) | Self::Both(subnets) => subnets,
+            Self::AwsVpc | Self::Nowhere => &[],
+        }
+    }
+
+    /// Whether some of its traffic passes a VPC that AWS owns.
+    pub fn in_aws_vpc(&self) -> bool {
+        matches!(self, Self::AwsVpc | Self::Both(_))
+    }
 }
 
 /// What is told of a workload when describing it failed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::finding::Source;
 use crate::inventory::bedrock::BedrockRegion;
+use crate::inventory::offered::lacks;
 use crate::inventory::workload::{S3Role, Workload, WorkloadKind};
 use crate::inventory::{AccountFacts, Fact, Listing, not_collected};
 use crate::model::ids::{AccountId, Region};
@@ -177,9 +178,11 @@ pub(crate) fn found(facts: &AccountFacts) -> Found<'_> {
 }
 
 impl Found<'_> {
-    fn listing(&self, facts: &AccountFacts, call: &str, region: &Region) -> Told<u64> {
-        match self.listings.get(&(call, Some(region))) {
-            Some(listing) => listing.count.clone(),
+    /// How many a list has shown; none where the region lacks the service.
+    pub(crate) fn listing(&self, facts: &AccountFacts, call: &str, region: &Region) -> Told<u64> {
+        match self.listings.get(&(call, Some(region))).map(|listing| &listing.count) {
+            Some(Err(unknown)) if lacks(region, unknown) => Ok(0),
+            Some(count) => count.clone(),
             None => Err(not_collected(call).in_account(&facts.account).in_region(region)),
         }
     }
@@ -194,6 +197,7 @@ pub(crate) fn bedrock_in_use(facts: &AccountFacts, found: &Found<'_>, region: &R
         match state.map(|s| &s.logging) {
             Some(Observed::Known(_)) => Ok(true),
             Some(Observed::Absent) => Ok(false),
+            Some(Observed::Unknown(unknown)) if lacks(region, unknown) => Ok(false),
             Some(Observed::Unknown(unknown)) => Err(unknown.clone()),
             None => Err(not_collected("bedrock:GetModelInvocationLoggingConfiguration")
                 .in_account(&facts.account)
@@ -282,7 +286,9 @@ pub(crate) fn open(facts: &AccountFacts) -> Gaps {
             listed(&mut gaps, discovery, facts, &found, region);
             described(&mut gaps, discovery, &found, region);
         }
-        if let Some(Observed::Unknown(unknown)) = found.bedrock.get(region).map(|state| &state.logging) {
+        if let Some(Observed::Unknown(unknown)) = found.bedrock.get(region).map(|state| &state.logging)
+            && !lacks(region, unknown)
+        {
             gaps.add(&["ai_bucket"], &[], Some(region), unknown);
             gaps.add_carriers(Source::ModelInvocations, Some(region), unknown);
         }
@@ -302,6 +308,7 @@ pub(crate) fn open(facts: &AccountFacts) -> Gaps {
 /// What a list that failed, or was cut short, leaves open.
 fn listed(gaps: &mut Gaps, discovery: &Discovery, facts: &AccountFacts, found: &Found<'_>, region: &Region) {
     let unknown = match found.listings.get(&(discovery.call, Some(region))).map(|l| (&l.count, l.capped)) {
+        Some((Err(unknown), _)) if lacks(region, unknown) => return,
         Some((Err(unknown), _)) => unknown.clone(),
         Some((Ok(_), 0)) => return,
         Some((Ok(_), capped)) => Unknown::new(discovery.call, Why::Capped)

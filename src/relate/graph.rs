@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Evidence, Source};
 use crate::inventory::bedrock::{BedrockRegion, InvocationLogging, S3Sink};
+use crate::inventory::offered::{lacks, offered};
 use crate::inventory::sagemaker::Endpoint;
 use crate::inventory::workload::{Placement, S3Role, Workload, WorkloadKind};
 use crate::inventory::{AccountFacts, Fact, Line, not_collected};
@@ -301,13 +302,13 @@ fn workloads(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, graph: 
     }
     for (region, line, workload) in &found.workloads {
         match workload.kind {
-            WorkloadKind::Endpoint => endpoint(index, facts, region, line, workload, graph, gaps),
+            WorkloadKind::Endpoint => endpoint(index, facts, found, (region, line, workload), graph, gaps),
             WorkloadKind::Notebook => {
                 let Some(group) = names::sagemaker_group(workload.kind, &workload.name) else { continue };
                 let view = NotebookView {
                     name: workload.name.clone(),
                     status: workload.status.clone(),
-                    in_customer_vpc: workload.placement.clone().map(|p| matches!(p, Placement::Subnets(_))),
+                    in_customer_vpc: workload.placement.clone().map(|p| !p.in_aws_vpc()),
                     log_group_exists: groups::exists(index, id, region, &group),
                 };
                 let mut resource = node("notebook", line.id.clone(), id, Some(region), view.value());
@@ -336,9 +337,10 @@ fn denied_by_scp(
         Observed::Unknown(_) => {}
     }
     let other = discovery::bedrock_listings(facts, found, region).find_map(|(call, listed)| match listed {
-        // What the region does not have needs no denial.
-        Err(unknown) if matches!(unknown.why, Why::DeniedByScp | Why::ServiceAbsent) => None,
+        Err(unknown) if unknown.why == Why::DeniedByScp => None,
         Err(unknown) => Some(unknown),
+        // What the region does not have needs no denial.
+        Ok(_) if !offered(call, region) => None,
         Ok(_) => Some(
             Unknown::new(call, Why::Undecidable)
                 .in_account(&facts.account)
@@ -357,8 +359,24 @@ fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &
     let unread = not_collected("bedrock:GetModelInvocationLoggingConfiguration").in_account(id).in_region(region);
     let state = found.bedrock.get(region).copied();
     let logging = state.map_or_else(|| Observed::Unknown(unread.clone()), |s| s.logging.clone());
+    // Where there is no Bedrock, nobody can use it.
+    if matches!(&logging, Observed::Unknown(unknown) if lacks(region, unknown))
+        && in_use == Ok(false)
+        && mantle == Ok(false)
+    {
+        return;
+    }
     let metrics = state.map_or_else(|| Err(unread.clone()), |s| s.metrics.clone());
     let delivery = metrics.clone().map(|m| delivery(&m.names, logging.known()));
+    let either = || {
+        Unknown::new("cloudwatch:ListMetrics", Why::Undecidable)
+            .in_account(id)
+            .in_region(region)
+            .saying("deliveries succeeded and failed within two weeks; which came last the list does not tell")
+    };
+    let delivered = |what: fn(Delivery) -> Option<bool>| {
+        Observed::from_told(delivery.clone().and_then(|delivery| what(delivery).ok_or_else(either)).map(Some))
+    };
     let resource_id = names::bedrock(id, region);
     let view = BedrockView {
         region: region.clone(),
@@ -366,8 +384,8 @@ fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &
         in_use_window: Some("about two weeks ago, as far back as CloudWatch lists metrics".to_owned()),
         logging: logging.clone().map(|l| logging_view(index, id, region, &l)),
         modalities: metrics.clone().map(|m| modalities::of_models(&m.invoked_models)),
-        delivery_succeeded: Observed::from_told(delivery.clone().map(|(succeeded, _)| Some(succeeded))),
-        delivery_failed: Observed::from_told(delivery.map(|(_, failed)| Some(failed))),
+        delivery_succeeded: delivered(|d| d.succeeded),
+        delivery_failed: delivered(|d| d.failed),
         data_events: data_events(index, facts, found, region, &mantle),
         denied_by_scp: denied_by_scp(facts, found, region, &logging, &in_use),
     };
@@ -444,20 +462,41 @@ fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &
     }
 }
 
-/// Whether records are seen to arrive, and whether a configured destination is seen to fail and never to succeed: one
-/// that works does not speak for another. From the names of the metrics CloudWatch lists.
+/// What the names of the metrics CloudWatch lists tell of deliveries to configured destinations. Each name is listed for
+/// two weeks, so that of a destination that has both, none says how it is now; one that works does not speak for another.
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html>
-fn delivery(metrics: &[String], logging: Option<&InvocationLogging>) -> (bool, bool) {
+#[derive(Clone, Copy)]
+struct Delivery {
+    /// Records arrive; none where they may have stopped to.
+    succeeded: Option<bool>,
+    /// To one destination all fail; none where they may.
+    failed: Option<bool>,
+}
+
+fn delivery(metrics: &[String], logging: Option<&InvocationLogging>) -> Delivery {
     let seen = |destination: &str, end: &str| {
-        let end = format!("Delivery{end}");
-        metrics.iter().any(|m| m.starts_with("ModelInvocation") && m.contains(destination) && m.ends_with(&end))
+        let name = format!("ModelInvocation{destination}Delivery{end}");
+        metrics.contains(&name)
     };
-    let uses_s3 = logging.is_some_and(|l| l.s3.is_some() || l.cloudwatch.iter().any(|c| c.large_bodies_s3.is_some()));
-    let uses_cloudwatch = logging.is_some_and(|l| l.cloudwatch.is_some());
-    let destinations: Vec<&str> =
-        [("S3", uses_s3), ("CloudWatch", uses_cloudwatch)].iter().filter(|(_, used)| *used).map(|(d, _)| *d).collect();
-    let failed = destinations.iter().any(|d| seen(d, "Failure") && !seen(d, "Success"));
-    (!failed && destinations.iter().any(|d| seen(d, "Success")), failed)
+    let cloudwatch = logging.and_then(|l| l.cloudwatch.as_ref());
+    let to_s3 = logging.is_some_and(|l| l.s3.is_some());
+    let destinations = [
+        ("LogsS3", to_s3),
+        ("LogsCloudWatch", cloudwatch.is_some()),
+        ("LargeDataS3", to_s3 || cloudwatch.is_some_and(|c| c.large_bodies_s3.is_some())),
+    ];
+    let ends: Vec<(bool, bool)> = destinations
+        .iter()
+        .filter(|(_, used)| *used)
+        .map(|(destination, _)| (seen(destination, "Success"), seen(destination, "Failure")))
+        .collect();
+    if ends.contains(&(false, true)) {
+        Delivery { succeeded: Some(false), failed: Some(true) }
+    } else if ends.contains(&(true, true)) {
+        Delivery { succeeded: None, failed: None }
+    } else {
+        Delivery { succeeded: Some(ends.contains(&(true, false))), failed: Some(false) }
+    }
 }
 
 fn bedrock_chains(state: Option<&BedrockRegion>, found: &Found<'_>, region: &Region) -> Vec<String> {
@@ -501,7 +540,8 @@ fn logging_view(
 }
 
 /// Data event types that what is there can emit; one that may be there counts unless it is recorded anyway. Unknown where
-/// nothing is known to be there and something may be.
+/// nothing is known to be there and something may be. Where all that is there is known, what is recorded of it counts;
+/// of agents and flows that would be their aliases, which nobody lists.
 fn data_events(
     index: &Index<'_>,
     facts: &AccountFacts,
@@ -516,7 +556,7 @@ fn data_events(
     let seen = |kind: WorkloadKind| found.workloads.iter().any(|(at, _, w)| *at == region && w.kind == kind);
     let there = |kind: WorkloadKind, call: &str| match seen(kind) {
         true => Ok(true),
-        false => facts.listing(call, Some(region)).map(|count| count > 0),
+        false => found.listing(facts, call, region).map(|count| count > 0),
     };
     let types = [
         ("AWS::Bedrock::AgentAlias", there(WorkloadKind::Agent, "bedrock-agent:ListAgents")),
@@ -529,8 +569,20 @@ fn data_events(
         return Ok(Vec::new());
     }
     let possible = types.into_iter().filter(|(_, there)| possible(there));
+    let arns = |kind: WorkloadKind, call: &str| match found.listing(facts, call, region) {
+        Ok(_) => {
+            let of_kind = found.workloads.iter().filter(|(at, _, w)| *at == region && w.kind == kind);
+            of_kind.map(|(_, line, _)| line.id.0.clone()).collect()
+        }
+        Err(_) => Vec::new(),
+    };
     let events = possible.map(|(resource_type, there)| {
-        let events = DataEvents { account: &facts.account, region, resource_type, arns: &[] };
+        let arns = match resource_type {
+            "AWS::Bedrock::Guardrail" => arns(WorkloadKind::Guardrail, "bedrock:ListGuardrails"),
+            "AWS::Bedrock::KnowledgeBase" => arns(WorkloadKind::KnowledgeBase, "bedrock-agent:ListKnowledgeBases"),
+            _ => Vec::new(),
+        };
+        let events = DataEvents { account: &facts.account, region, resource_type, arns: &arns };
         let recorded = all([events.reads(index), events.writes(index)]);
         let recorded = match there {
             Ok(_) => recorded,
@@ -545,9 +597,8 @@ fn data_events(
 fn endpoint(
     index: &Index<'_>,
     facts: &AccountFacts,
-    region: &Region,
-    line: &Line,
-    workload: &Workload,
+    found: &Found<'_>,
+    (region, line, workload): (&Region, &Line, &Workload),
     graph: &mut AccountGraph,
     gaps: &mut Gaps,
 ) {
@@ -573,6 +624,7 @@ fn endpoint(
             return;
         }
     }
+    models_lost(found, facts, region, workload, state, gaps);
     let capture = capture_view(index, id, region, state);
     let view = EndpointView {
         name: workload.name.clone(),
@@ -582,7 +634,12 @@ fn endpoint(
         capture: capture.clone(),
         data_events: all([events.reads(index), events.writes(index)]),
         invoked: invoked.map(|names| names.contains(&workload.name)),
-        log_group_exists: groups::exists(index, id, region, &group),
+        log_group_exists: match groups::exists(index, id, region, &group) {
+            Ok(false) if state.config.iter().flat_map(|c| &c.variants).any(|variant| variant.model.is_none()) => {
+                Err(undecidable(id, region, "its inference components log to groups of their own"))
+            }
+            exists => exists,
+        },
     };
     let mut resource = node("endpoint", line.id.clone(), id, Some(region), view.value());
     resource.counts_for = vec![id.clone()];
@@ -630,6 +687,38 @@ fn endpoint(
             ),
         ]),
     });
+}
+
+fn undecidable(account: &AccountId, region: &Region, said: &str) -> Unknown {
+    let unknown = Unknown::new("sagemaker:DescribeEndpointConfig", Why::Undecidable);
+    unknown.in_account(account).in_region(region).saying(said)
+}
+
+/// What stays open of a serving endpoint whose models cannot be followed: their artefacts, and the network they run in.
+fn models_lost(
+    found: &Found<'_>,
+    facts: &AccountFacts,
+    region: &Region,
+    workload: &Workload,
+    state: &Endpoint,
+    gaps: &mut Gaps,
+) {
+    let all_listed = found.listing(facts, "sagemaker:ListModels", region).is_ok();
+    let listed = |name: &String| {
+        found.workloads.iter().any(|(at, _, w)| *at == region && w.kind == WorkloadKind::Model && w.name == *name)
+    };
+    for variant in state.config.iter().flat_map(|config| &config.variants) {
+        let said = match &variant.model {
+            None => "its inference components, which are not looked at, name their models".to_owned(),
+            Some(model) if all_listed && !listed(model) => format!("model {model}, which it serves, is deleted"),
+            Some(_) => continue,
+        };
+        let unknown = undecidable(&facts.account, region, &said);
+        gaps.add(&["ai_bucket"], &[SubjectKind::ArtifactBucket], Some(region), &unknown);
+        if !matches!(workload.placement, Ok(Placement::Subnets(_))) {
+            gaps.add(&["ai_vpc"], &[SubjectKind::Network], Some(region), &unknown);
+        }
+    }
 }
 
 /// Whether an endpoint takes requests, or did so lately. One that is being made, has failed or is being deleted does
@@ -763,6 +852,6 @@ fn runs_in_aws_vpc(found: &Found<'_>, region: &Region, workload: &Workload) -> b
                     && w.placement == Ok(Placement::AwsVpc)
             })
         }
-        _ => workload.placement == Ok(Placement::AwsVpc),
+        _ => workload.placement.as_ref().is_ok_and(Placement::in_aws_vpc),
     }
 }

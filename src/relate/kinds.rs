@@ -260,7 +260,7 @@ record! {
         name: String,
         /// NotebookInstanceStatus.
         status: Option<String>,
-        /// Its traffic passes a customer VPC.
+        /// All its traffic passes a customer VPC.
         in_customer_vpc: Told<bool>,
         /// The log group /aws/sagemaker/NotebookInstances exists.
         log_group_exists: Told<bool>,

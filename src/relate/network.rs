@@ -57,7 +57,14 @@ pub(super) fn runs_behind(own: &Own<'_>, region: &Region, log: &FlowLog) -> bool
 
 /// Whether a log delivers: AWS does not report a failure, and the destination is there.
 fn delivers(index: &Index<'_>, account: &AccountId, region: &Region, log: &FlowLog) -> Told<bool> {
-    let healthy = Ok(log.deliver_status.as_deref() != Some("FAILED"));
+    let healthy = match log.deliver_status.as_deref() {
+        Some("FAILED") => Ok(false),
+        Some(_) => Ok(true),
+        None => Err(Unknown::new(CALL, Why::Undecidable)
+            .in_account(account)
+            .in_region(region)
+            .saying("AWS reports no delivery yet")),
+    };
     let there = match destination(account, region, log) {
         Some((Holder::Group((owner, at, name)), _)) => super::groups::exists(index, &owner, &at, &name),
         Some((Holder::Bucket(name), _)) => index.bucket_exists(&name),

@@ -235,10 +235,8 @@ impl<'f> Own<'f> {
             let one = Use { region: region.clone(), role: UseRole::Data(used.role), prefix: place.prefix, chain };
             self.uses.entry(place.bucket).or_default().insert(one);
         }
-        if let Ok(Placement::Subnets(subnets)) = &workload.placement {
-            for subnet in subnets {
-                self.subnet_uses.entry((region, subnet)).or_default().insert(format!("subnet of {what}"));
-            }
+        for subnet in workload.placement.iter().flat_map(Placement::subnets) {
+            self.subnet_uses.entry((region, subnet)).or_default().insert(format!("subnet of {what}"));
         }
         if let Some(group) = names::sagemaker_group(workload.kind, &workload.name) {
             self.keep_in_group(region, &group, Source::ServiceLogs, format!("logs of {what}"));

@@ -179,7 +179,8 @@ impl References {
                         self.ai_buckets.insert(place.bucket);
                     }
                 }
-                if let Ok(Placement::Subnets(subnets)) = &workload.placement {
+                let subnets = workload.placement.as_ref().map_or(&[][..], Placement::subnets);
+                if !subnets.is_empty() {
                     let place = (line.account.clone(), region.clone());
                     self.subnets.entry(place).or_default().extend(subnets.iter().cloned());
                 }

@@ -856,6 +856,9 @@ fn flow_logs_must_cover_the_subnets_in_use() {
     assert!(gaps.contains(&"fail subnet-flows-unrecorded vpc-1".to_owned()), "{gaps:#?}");
     let gaps = gaps_of(|e| e.edit_flow(|l| l.traffic = Ok("REJECT".into())));
     assert!(gaps.contains(&"fail subnet-flows-unrecorded vpc-1".to_owned()), "{gaps:#?}");
+    // Nothing says that records arrive before the first did.
+    let undelivered = ["unknown flow-fields-missing vpc-1", "unknown flow-logs-undelivered vpc-1"];
+    expect(&undelivered, |e| e.edit_flow(|l| l.deliver_status = None));
     // Split in two is whole.
     expect(&[], |e| {
         e.edit_flow(|l| l.traffic = Ok("REJECT".into()));
@@ -916,6 +919,18 @@ fn invocation_logging_must_be_whole_and_arrive() {
             }
         });
     });
+    // Nor does one that worked say that it still does, or the records that bodies beside them arrive.
+    let seen = |names: [&str; 2], status: &str| {
+        expect(&[&format!("{status} bedrock-logging-undeliverable us-east-1")], |e| {
+            e.edit_bedrock(|b| {
+                if let Ok(metrics) = &mut b.metrics {
+                    metrics.names = names.map(|name| format!("ModelInvocation{name}")).to_vec();
+                }
+            });
+        });
+    };
+    seen(["LogsS3DeliverySuccess", "LogsS3DeliveryFailure"], "unknown");
+    seen(["LogsS3DeliverySuccess", "LargeDataS3DeliveryFailure"], "fail");
     let gaps = gaps_of(|e| {
         e.edit_bedrock(|b| {
             b.logging = Observed::Unknown(denied("bedrock:GetModelInvocationLoggingConfiguration"));
@@ -943,6 +958,61 @@ fn a_denied_list_opens_its_population() {
         assert!(gaps.contains(&gap), "{gap} in {gaps:#?}");
     }
     assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
+}
+
+#[test]
+fn a_region_without_a_service_has_nothing_of_it() {
+    let absent = |region: &'static str| {
+        move |e: &mut Estate| {
+            for lines in e.accounts.values_mut() {
+                let elsewhere = |line: &Line| Line { region: Some(region.into()), ..line.clone() };
+                let agents = |line: &&Line| match &line.fact {
+                    Fact::Listing(_) | Fact::Bedrock(_) => {
+                        line.region.as_ref().is_some_and(|r| r.as_str() == "eu-west-1")
+                    }
+                    _ => false,
+                };
+                let mut added: Vec<Line> = lines.iter().filter(agents).map(elsewhere).collect();
+                for line in &mut added {
+                    if let Fact::Listing(listing) = &mut line.fact
+                        && listing.call.starts_with("bedrock-agent:")
+                    {
+                        listing.count = Err(Unknown { why: Why::ServiceAbsent, ..denied(&listing.call) });
+                    }
+                }
+                lines.extend(added);
+                for line in lines {
+                    if let Fact::Account(entry) = &mut line.fact {
+                        entry.read_regions.push(region.into());
+                        entry.enabled_regions = Ok(entry.read_regions.clone());
+                    }
+                }
+            }
+        }
+    };
+    expect(&[], absent("us-west-1"));
+    // Where AWS offers it, such an answer may be of anything between.
+    let gaps = gaps_of(absent("ap-south-1"));
+    assert!(!gaps.is_empty() && gaps.iter().all(|gap| gap.starts_with("unknown")), "{gaps:#?}");
+}
+
+#[test]
+fn models_that_cannot_be_followed_leave_artefacts_and_network_open() {
+    let open = |change: fn(&mut Variant)| {
+        let mut estate = Estate::healthy();
+        estate.edit_endpoint(|e| {
+            if let Ok(config) = &mut e.config {
+                config.variants.iter_mut().for_each(change);
+            }
+        });
+        let graphs = estate.graphs();
+        let open = graphs.iter().flat_map(|graph| &graph.open);
+        open.map(|open| open.kind).collect::<std::collections::BTreeSet<_>>()
+    };
+    let both = |kinds: &std::collections::BTreeSet<&str>| kinds.contains("ai_bucket") && kinds.contains("ai_vpc");
+    assert!(!both(&open(|_| {})));
+    assert!(both(&open(|variant| variant.model = Some("deleted".into()))));
+    assert!(both(&open(|variant| variant.model = None)));
 }
 
 #[test]
@@ -1257,6 +1327,30 @@ fn a_selector_that_equals_a_folder_records_no_object_below_it() {
         });
         e.select(vec![data_selector(vec![equals("arn:aws:s3:::corpus/")])]);
     });
+}
+
+#[test]
+fn bedrock_events_of_all_guardrails_there_are_are_all_there_can_be() {
+    let select = |field: FieldSelector| {
+        move |e: &mut Estate| {
+            e.edit_trail(|t| {
+                let Ok(Selectors::Advanced(list)) = &mut t.selectors else { panic!("advanced selectors") };
+                let of_guardrails =
+                    |s: &&mut AdvancedSelector| s.fields.iter().any(|f| f.equals == ["AWS::Bedrock::Guardrail"]);
+                let selector = list.iter_mut().find(of_guardrails).expect("a selector of guardrails");
+                selector.fields.push(field.clone());
+            });
+        }
+    };
+    let arn = |set: fn(&mut FieldSelector, String), value: &str| {
+        let mut field = FieldSelector { field: "resources.ARN".into(), ..FieldSelector::default() };
+        set(&mut field, value.to_owned());
+        field
+    };
+    let check = "bedrock-resource-events-unrecorded";
+    let starts = |value: &str| select(arn(|f, value| f.starts_with.push(value), value));
+    judged(check, &format!("{PROD}:{HOME}"), &["pass"], starts(&format!("arn:aws:sagemaker:{HOME}:{PROD}:")));
+    judged(check, &format!("{PROD}:{HOME}"), &["fail"], starts("arn:aws:sagemaker:us-west-2:"));
 }
 
 #[test]

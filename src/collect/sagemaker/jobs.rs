@@ -279,22 +279,25 @@ fn definition_uses(uses: &mut Uses, keys: &mut Keys, path: &str, definition: &Hy
     keys.add(tuning.and_then(|resources| resources.volume_kms_key_id.as_ref()));
 }
 
-/// All subnets of all definitions; in the VPC of AWS only when none names a subnet.
+/// All subnets of all definitions, and the VPC of AWS if one names none.
 fn tuning_placement<'a>(
     scope: &Scope,
     call: &str,
     definitions: impl Iterator<Item = &'a HyperParameterTrainingJobDefinition>,
 ) -> Told<Placement> {
-    let mut all = Vec::new();
+    let (mut all, mut in_aws_vpc) = (Vec::new(), false);
     for definition in definitions {
-        match placement(scope, call, definition.vpc_config.as_ref(), Placement::AwsVpc)? {
-            Placement::Subnets(subnets) => all.extend(subnets),
-            Placement::AwsVpc | Placement::Nowhere => {}
-        }
+        let placement = placement(scope, call, definition.vpc_config.as_ref(), Placement::AwsVpc)?;
+        in_aws_vpc |= placement.in_aws_vpc();
+        all.extend(placement.subnets().iter().cloned());
     }
     all.sort();
     all.dedup();
-    Ok(if all.is_empty() { Placement::AwsVpc } else { Placement::Subnets(all) })
+    Ok(match in_aws_vpc {
+        _ if all.is_empty() => Placement::AwsVpc,
+        true => Placement::Both(all),
+        false => Placement::Subnets(all),
+    })
 }
 
 pub(super) async fn automl(scope: &Scope) -> Vec<Line> {

@@ -7,7 +7,8 @@ use aws_sdk_sagemaker::operation::list_domains::ListDomainsInput;
 use aws_sdk_sagemaker::operation::list_feature_groups::ListFeatureGroupsInput;
 use aws_sdk_sagemaker::operation::list_notebook_instances::ListNotebookInstancesInput;
 use aws_sdk_sagemaker::types::{
-    AppNetworkAccessType, CustomFileSystemConfig, OfflineStoreConfig, OnlineStoreConfig, ResourceType, UserSettings,
+    AppNetworkAccessType, CustomFileSystemConfig, DirectInternetAccess, OfflineStoreConfig, OnlineStoreConfig,
+    ResourceType, UserSettings,
 };
 
 use crate::collect::listing::{ALL, Page, malformed, pages, required, text};
@@ -35,13 +36,23 @@ pub(super) async fn notebooks(scope: &Scope) -> Vec<Line> {
     describe_each(scope, WorkloadKind::Notebook, listed, |found| describe_notebook(scope, found)).await
 }
 
+/// With direct internet access, a notebook in a customer subnet has a second interface, in a VPC of AWS
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/appendix-notebook-and-internet-access.html>).
 async fn describe_notebook(scope: &Scope, found: Found) -> Told<Described> {
+    let call = "sagemaker:DescribeNotebookInstance";
     let request = DescribeNotebookInstanceInput::builder().notebook_instance_name(found.id);
     let Answer { value: notebook, read } = scope.ask(&request).await?;
-    let placement = text(notebook.subnet_id).map_or(Placement::AwsVpc, |subnet| Placement::Subnets(vec![subnet]));
+    let direct = required(scope, call, "DirectInternetAccess", notebook.direct_internet_access.as_ref());
+    let placement = match (text(notebook.subnet_id), direct) {
+        (None, _) => Ok(Placement::AwsVpc),
+        (Some(subnet), Ok(DirectInternetAccess::Disabled)) => Ok(Placement::Subnets(vec![subnet])),
+        (Some(subnet), Ok(DirectInternetAccess::Enabled)) => Ok(Placement::Both(vec![subnet])),
+        (Some(_), Ok(other)) => Err(malformed(scope, call, &format!("DirectInternetAccess is {}", other.as_str()))),
+        (Some(_), Err(unknown)) => Err(unknown),
+    };
     let mut keys = Keys::default();
     keys.add(notebook.kms_key_id.as_ref());
-    Ok(Described::new(Uses::default(), Ok(placement), keys, read))
+    Ok(Described::new(Uses::default(), placement, keys, read))
 }
 
 pub(super) async fn domains(scope: &Scope) -> Vec<Line> {

@@ -266,6 +266,23 @@ fn capture_is_unknown_where_its_live_state_is_told_in_part() {
 }
 
 #[test]
+fn a_notebook_with_direct_internet_access_is_not_in_its_subnet_alone() {
+    let placement = |rest: &str| {
+        let listed = r#"{"NotebookInstances": [{"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:n"}]}"#;
+        let described = format!(r#"{{"NotebookInstanceName": "n"{rest}}}"#).leak();
+        let scope = scope(&[("ListNotebookInstances", 200, listed), ("DescribeNotebookInstance", 200, &*described)]);
+        workload(&run(sagemaker::collect(&scope)), "n").placement.clone()
+    };
+    let subnet = || vec!["subnet-1".to_owned()];
+    assert_eq!(placement(r#", "DirectInternetAccess": "Enabled""#), Ok(Placement::AwsVpc));
+    let disabled = r#", "SubnetId": "subnet-1", "DirectInternetAccess": "Disabled""#;
+    assert_eq!(placement(disabled), Ok(Placement::Subnets(subnet())));
+    let enabled = r#", "SubnetId": "subnet-1", "DirectInternetAccess": "Enabled""#;
+    assert_eq!(placement(enabled), Ok(Placement::Both(subnet())));
+    assert_eq!(why(&placement(r#", "SubnetId": "subnet-1""#)), Why::Malformed);
+}
+
+#[test]
 fn a_member_sees_of_an_organization_trail_what_it_may() {
     let described = |custom: &str| {
         let answer = format!(

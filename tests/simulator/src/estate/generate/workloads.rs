@@ -512,6 +512,8 @@ impl<'a> Content<'a> {
             let mut notebook = json!({ "NotebookInstanceName": "exploration", "RoleArn": self.role("SageMaker") });
             if let (true, Value::Object(notebook)) = (level != Level::Bad, &mut notebook) {
                 notebook.insert("SubnetId".to_owned(), network.subnets[0].clone().into());
+                let direct = if level == Level::Good { "Disabled" } else { "Enabled" };
+                notebook.insert("DirectInternetAccess".to_owned(), direct.into());
             }
             self.add(region, "sagemaker", "notebooks", notebook);
         }
