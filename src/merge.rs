@@ -11,6 +11,9 @@ use crate::model::observed::Observed;
 use crate::model::shard::Shard;
 use crate::model::time::Timestamp;
 
+/// Seconds between the beginnings of shards, above which they are hardly one run: a night, and a night to repeat it.
+const ONE_RUN: i64 = 48 * 3600;
+
 /// The snapshot of one shard.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -31,6 +34,8 @@ pub struct Whole {
     pub plan: Plan,
     /// When the first of them began.
     pub as_of: Timestamp,
+    /// When the first and the last began, if that is further apart than one run takes.
+    pub far_apart: Option<(Timestamp, Timestamp)>,
     pub organization: Organization,
     pub merged: Merged,
     /// Whether every shard is there and held all that was asked of it.
@@ -86,6 +91,7 @@ pub fn whole(mut parts: Vec<Part>, allow_missing: bool) -> Result<Whole, NotOne>
     Ok(Whole {
         plan: Plan { shard: None, ..first.manifest.plan.clone() },
         as_of: parts.iter().map(|part| part.manifest.as_of).min().unwrap_or(first.manifest.as_of),
+        far_apart: far_apart(&parts),
         organization: organization(&parts),
         complete: missing.is_empty() && parts.iter().all(is_complete),
         calls: calls(parts.iter().map(|part| &part.manifest.calls)),
@@ -102,6 +108,12 @@ pub fn listed(indices: &[u32]) -> String {
         text.push_str(&format!(" and {} more", indices.len() - SHOWN));
     }
     format!("{} {text}", if indices.len() == 1 { "shard" } else { "shards" })
+}
+
+fn far_apart(parts: &[Part]) -> Option<(Timestamp, Timestamp)> {
+    let begun = || parts.iter().map(|part| part.manifest.as_of);
+    let (first, last) = (begun().min()?, begun().max()?);
+    (last.since(first) > ONE_RUN).then_some((first, last))
 }
 
 /// Adds up what several runs called.

@@ -454,14 +454,17 @@ fn run(input: &Input<'_>) -> Run {
     let organization = &input.organization.organization;
     let broken_off = broken_off(input.organization, manifest);
     let (mode, mode_reason) = match (organization, &input.organization.listed) {
-        (Observed::Known(_), Ok(())) => ("organization", None),
-        (Observed::Known(_), Err(_)) if broken_off.is_some() => ("organization", None),
         (Observed::Absent, _) => ("single_account", Some("the caller's account is in no organization".to_owned())),
-        (Observed::Unknown(unknown), _) | (_, Err(unknown)) => ("single_account", Some(unknown.sentence())),
+        (_, Err(unknown)) if broken_off.is_none() => ("single_account", Some(unknown.sentence())),
+        _ => ("organization", None),
     };
     let mut partial_reasons = Vec::new();
     if manifest.plan.filtered() {
         partial_reasons.push("filtered by --account, --ou, --region or the configuration's regions".to_owned());
+    }
+    // One account of an organization says nothing of it.
+    if let (Some(reason), false) = (&mode_reason, *organization == Observed::Absent) {
+        partial_reasons.push(format!("the organization could not be listed, and this is one account of it: {reason}"));
     }
     if let Some(unknown) = broken_off {
         partial_reasons

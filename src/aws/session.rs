@@ -84,10 +84,21 @@ pub(crate) struct Entry {
     grounds: Arc<Mutex<BTreeMap<Region, Arc<Ground>>>>,
 }
 
+/// Why nobody is calling.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoCaller {
+    /// There are no credentials.
+    #[error("{0}")]
+    NoCredentials(String),
+    /// AWS does not take them, or cannot be asked.
+    #[error("{0}")]
+    Unidentified(String),
+}
+
 /// Finds the caller's credentials by the SDK's default chain and asks AWS whose they are.
 ///
 /// The error says what to do; nothing can be audited without an answer.
-pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
+pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
     let connector = client::connector(&source.limits, source.endpoint_url.is_some());
     let mut loader = aws_config::defaults(client::behavior())
         .http_client(client::http_client())
@@ -97,7 +108,8 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
         loader = loader.profile_name(profile);
     }
     let loaded = loader.load().await;
-    let provider = loaded.credentials_provider().ok_or("no AWS credentials are configured")?;
+    let none = |said: String| NoCaller::NoCredentials(said);
+    let provider = loaded.credentials_provider().ok_or_else(|| none("no AWS credentials are configured".to_owned()))?;
     let configured = loaded.region().map(|region| Region::new(region.as_ref()));
     let sts_region = match (configured, &source.region) {
         (Some(region), _) => region,
@@ -113,7 +125,7 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
     let provider = Arc::new(Kept { inner: provider, last: tokio::sync::Mutex::default() });
     provider.credentials().await.map_err(|error| {
         let said = shorten(&chain(Some(&error)));
-        format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}")
+        none(format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}"))
     })?;
     // Whose account it is, is what is asked here.
     let nobody = Ground::new(&common, &AccountId::new("caller"), &sts_region);
@@ -121,19 +133,25 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, String> {
     let identity = identity.map_err(|failure| {
         let unknown = failure.unknown(&nobody, operation("sts:GetCallerIdentity"));
         let said = unknown.message.as_ref().map_or_else(String::new, |said| format!(": {said}"));
-        format!("cannot tell who is calling: sts:GetCallerIdentity in {sts_region}: {}{said}", unknown.why.word())
+        NoCaller::Unidentified(format!(
+            "cannot tell who is calling: sts:GetCallerIdentity in {sts_region}: {}{said}",
+            unknown.why.word()
+        ))
     })?;
+    let unidentified = |said: &str| NoCaller::Unidentified(said.to_owned());
     let (Some(arn), Some(account)) = (identity.arn(), identity.account()) else {
-        return Err("cannot tell who is calling: sts:GetCallerIdentity answered without account or ARN".to_owned());
+        let said = "cannot tell who is calling: sts:GetCallerIdentity answered without account or ARN";
+        return Err(unidentified(said));
     };
     let partition = Arn::parse(arn).map(|parts| Partition::new(parts.partition));
-    let account = AccountId::parse(account)?;
+    let account = AccountId::parse(account).map_err(|said| unidentified(&said))?;
     let sts = Ground::for_all(&common, &account, &sts_region);
     // It has just answered.
     sts.answered(&sts.lane("sts"));
     Ok(Caller {
         arn: arn.to_owned(),
-        partition: partition.ok_or_else(|| format!("sts:GetCallerIdentity answered `{arn}`, which is no ARN"))?,
+        partition: partition
+            .ok_or_else(|| unidentified(&format!("sts:GetCallerIdentity answered `{arn}`, which is no ARN")))?,
         provider,
         sts: Arc::new(sts),
         common,

@@ -88,10 +88,10 @@ impl Store {
     pub async fn open(access: &StoreAccess, place: S3Prefix) -> Result<Self, StoreError> {
         let source =
             Source { profile: access.profile.clone(), endpoint_url: access.endpoint_url.clone(), ..Source::default() };
-        let caller = caller(&source).await.map_err(|said| StoreError {
+        let caller = caller(&source).await.map_err(|error| StoreError {
             doing: "open",
             place: place.to_string(),
-            said,
+            said: error.to_string(),
             denied: false,
         })?;
         let owner = access.bucket_owner.as_ref().map(ToString::to_string);

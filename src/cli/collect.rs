@@ -135,6 +135,12 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
              lists them\n"
         ));
     }
+    if let Some(unknown) = &outcome.unlisted {
+        let said = visible(&unknown.sentence());
+        out::say(&format!(
+            "warning: the organization could not be listed ({said}): only the caller's account is assessed\n"
+        ));
+    }
     if outcome.lost > 0 && outcome.ended_early.is_none() {
         let calls = if outcome.lost == 1 { "1 call".to_owned() } else { format!("{} calls", outcome.lost) };
         out::say(&format!(
@@ -251,8 +257,18 @@ fn collect(
     }
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
     let sink = sink(run, &writer);
-    let outcome = runtime.block_on(collection.run(&run_id, as_of, sink, progress(global))).map_err(explained)?;
-    Ok((outcome, writer))
+    match runtime.block_on(collection.run(&run_id, as_of, sink, progress(global))) {
+        Ok(outcome) => Ok((outcome, writer)),
+        Err(error) => {
+            // The command as it should have been could not go on with it.
+            if let (CollectError::Selection(_), false, None) = (&error, resume, run.remote())
+                && let Some(writer) = Arc::into_inner(writer)
+            {
+                writer.discard()?;
+            }
+            Err(explained(error))
+        }
+    }
 }
 
 /// How far a run is, for whoever waits.
@@ -313,7 +329,7 @@ fn whole_chain(error: SnapshotError) -> String {
 
 pub(super) fn explained(error: CollectError) -> anyhow::Error {
     let help = match &error {
-        CollectError::Caller(_) => {
+        CollectError::NoCredentials(_) | CollectError::Caller(_) => {
             "check --profile, AWS_PROFILE, AWS_REGION and --endpoint-url; `aws sts get-caller-identity` should work"
         }
         CollectError::Selection(_) => {

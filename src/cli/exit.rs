@@ -135,10 +135,11 @@ fn help(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(refused) = cause.downcast_ref::<Refused>() {
         return refused.help.clone();
     }
-    if let Some(error) = cause.downcast_ref::<SnapshotError>() {
-        return error.help().map(str::to_owned);
-    }
-    let file = cause.downcast_ref::<FileError>()?;
+    let file = match cause.downcast_ref::<SnapshotError>() {
+        Some(SnapshotError::File(file)) => file,
+        Some(error) => return error.help().map(str::to_owned),
+        None => cause.downcast_ref::<FileError>()?,
+    };
     let kind = file.source.downcast_ref::<std::io::Error>()?.kind();
     match kind {
         std::io::ErrorKind::NotFound => Some("check the path".to_owned()),

@@ -75,6 +75,8 @@ struct Completion {
     clock_skew_seconds: Option<i64>,
     /// Things that nobody read.
     unread: u64,
+    /// Calls that came to nothing and might not another time.
+    lost: u64,
     interrupted: bool,
     /// Why AWS could no longer be asked.
     cut_off: Option<anyhow::Error>,
@@ -86,7 +88,10 @@ struct Completion {
 pub(super) fn run(global: &Global, args: MergeArgs) -> anyhow::Result<Exit> {
     let config = global.config()?;
     let credentials = args.credentials();
-    let sources = Sources::find(&args.shards, &args.store, &credentials)?;
+    let sources = Sources::find(&args.shards, &args.store, &credentials, args.allow_missing)?;
+    for unsealed in &sources.unsealed {
+        out::say(&format!("warning: {} is not finished, and taken for missing\n", visible(unsealed)));
+    }
     let readers = sources.all.par_iter().map(|source| source.open(None)).collect::<anyhow::Result<Vec<_>>>()?;
     let whole = whole(&sources, &readers, args.allow_missing)?;
     let reached = reached(&readers, &whole)?;
@@ -210,6 +215,12 @@ fn seal(whole: &Whole, completion: &Completion, run: &RunFolder, writer: &Snapsh
 /// What must not be overlooked in a merged snapshot.
 fn warnings(whole: &Whole, completion: &Completion) -> Vec<String> {
     let mut said = Vec::new();
+    if let Some((first, last)) = whole.far_apart {
+        said.push(format!(
+            "the shards were begun between {first} and {last}: results are as of the first, and what is older may have \
+             changed"
+        ));
+    }
     let missing = whole.merged.missing();
     if !missing.is_empty() {
         let listed = merge::listed(&missing);
@@ -225,6 +236,13 @@ fn warnings(whole: &Whole, completion: &Completion) -> Vec<String> {
             "{} that workloads of one shard reach in accounts of another was not read, and is unknown in every result; \
              the same command with --resume and credentials reads it",
             counted(usize::try_from(completion.unread).unwrap_or(usize::MAX), "thing")
+        ));
+    }
+    if completion.lost > 0 {
+        said.push(format!(
+            "{} came to nothing for reasons that may pass, and what they would have told is unknown; the same command \
+             with --resume asks again",
+            counted(usize::try_from(completion.lost).unwrap_or(usize::MAX), "call")
         ));
     }
     said
@@ -269,8 +287,16 @@ fn complete(
     let collection = match connected {
         Ok(collection) => collection,
         Err(error) => {
-            out::say(&format!("warning: merging as with --offline: {}\n", visible(&error.to_string())));
-            return Ok(Completion { unread, listening: Some((runtime, sealing)), ..Completion::default() });
+            let nobody = matches!(error, runner::CollectError::NoCredentials(_));
+            if nobody {
+                out::say(&format!("warning: merging as with --offline: {}\n", visible(&error.to_string())));
+            }
+            // Whoever has credentials wanted it read.
+            let cut_off = (!nobody).then(|| {
+                let message = format!("{error}; the snapshot is sealed as incomplete");
+                Refused::no_result(message, "go on with --resume, or merge with --offline")
+            });
+            return Ok(Completion { unread, cut_off, listening: Some((runtime, sealing)), ..Completion::default() });
         }
     };
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
@@ -286,6 +312,7 @@ fn complete(
         clock_skew_seconds: outcome.clock_skew_seconds,
         // How much is left of it is not known, but something may be.
         unread: if outcome.ended_early.is_some() { unread } else { 0 },
+        lost: if outcome.ended_early.is_some() { 0 } else { outcome.lost },
         interrupted: outcome.ended_early == Some(runner::Cause::Interrupted),
         cut_off: collect::cut_off(outcome.ended_early),
         listening: Some((runtime, sealing)),

@@ -2,10 +2,10 @@
 //!
 //! It has the face of `remote`, so that what handles runs need not know.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::cli::exit::Refused;
-use crate::cli::place::{Credentials, StoreArgs};
+use crate::cli::place::{Credentials, Source, StoreArgs};
 use crate::files::SnapshotWriter;
 use crate::model::prefix::S3Prefix;
 
@@ -55,7 +55,11 @@ impl Remote {
         match *self {}
     }
 
-    pub(super) fn fetch_snapshots(&self, _into: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    pub(super) fn fetch_snapshots(
+        &self,
+        _into: &Path,
+        _sealed_only: bool,
+    ) -> anyhow::Result<(Vec<Source>, Vec<String>)> {
         match *self {}
     }
 }

@@ -32,6 +32,13 @@ pub(super) enum Place {
 impl Place {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if !text.starts_with(S3Prefix::SCHEME) {
+            // A slip here would leave a run on a machine that is gone when it ends.
+            if text.get(..3).is_some_and(|scheme| scheme.eq_ignore_ascii_case("s3:")) {
+                return Err(format!(
+                    "places in S3 are written {}bucket/prefix; a folder of that name is ./{text}",
+                    S3Prefix::SCHEME
+                ));
+            }
             return Ok(Self::Folder(PathBuf::from(text)));
         }
         S3Prefix::parse(text).map(Self::Bucket)
@@ -214,21 +221,37 @@ pub(super) struct Source {
 /// Snapshots that arguments name, with the temporary folder of those that were fetched.
 pub(super) struct Sources {
     pub all: Vec<Source>,
+    /// Those that were left out, as people know them.
+    pub unsealed: Vec<String>,
     scratch: Option<Scratch>,
 }
 
 impl Sources {
-    /// Every snapshot that places stand for: a snapshot, the run that left it, or a folder of such runs.
-    pub(super) fn find(places: &[Place], store: &StoreArgs, credentials: &Credentials) -> anyhow::Result<Self> {
-        let mut sources = Self { all: Vec::new(), scratch: None };
+    /// Every snapshot that places stand for: a snapshot, the run that left it, or a folder of such runs. Those that
+    /// nothing seals are left out where that is wanted.
+    pub(super) fn find(
+        places: &[Place],
+        store: &StoreArgs,
+        credentials: &Credentials,
+        sealed_only: bool,
+    ) -> anyhow::Result<Self> {
+        let mut sources = Self { all: Vec::new(), unsealed: Vec::new(), scratch: None };
         for place in places {
             match place {
-                Place::Folder(dir) => sources.all.extend(in_folder(dir)?),
+                Place::Folder(dir) => {
+                    for (source, sealed) in in_folder(dir)? {
+                        match sealed || !sealed_only {
+                            true => sources.all.push(source),
+                            false => sources.unsealed.push(source.shown),
+                        }
+                    }
+                }
                 Place::Bucket(prefix) => {
                     let remote = Remote::open(prefix, store, credentials)?;
                     let below = sources.scratch()?.join(sources.all.len().to_string());
-                    let found = remote.fetch_snapshots(&below)?;
-                    sources.all.extend(found.into_iter().map(|(shown, dir)| Source { shown, dir }));
+                    let (found, unsealed) = remote.fetch_snapshots(&below, sealed_only)?;
+                    sources.all.extend(found);
+                    sources.unsealed.extend(unsealed);
                 }
             }
         }
@@ -242,9 +265,9 @@ impl Sources {
                 return Err(no_folder(dir));
             }
             let source = Source { shown: place.to_string(), dir: snapshot_in(dir) };
-            return Ok((source, Self { all: Vec::new(), scratch: None }));
+            return Ok((source, Self { all: Vec::new(), unsealed: Vec::new(), scratch: None }));
         }
-        let mut sources = Self::find(std::slice::from_ref(place), store, credentials)?;
+        let mut sources = Self::find(std::slice::from_ref(place), store, credentials, false)?;
         match (sources.all.pop(), sources.all.len()) {
             (Some(source), 0) => Ok((source, sources)),
             (_, more) => {
@@ -264,7 +287,8 @@ impl Sources {
     }
 }
 
-fn in_folder(dir: &Path) -> anyhow::Result<Vec<Source>> {
+/// The snapshots in a folder, and whether each is sealed.
+fn in_folder(dir: &Path) -> anyhow::Result<Vec<(Source, bool)>> {
     if !dir.is_dir() {
         return Err(no_folder(dir));
     }
@@ -275,7 +299,7 @@ fn in_folder(dir: &Path) -> anyhow::Result<Vec<Source>> {
     }
     let sources = found.into_iter().map(|found| {
         let dir = if found.folder.is_empty() { dir.to_path_buf() } else { dir.join(&found.folder) };
-        Source { shown: dir.display().to_string(), dir }
+        (Source { shown: dir.display().to_string(), dir }, found.sealed)
     });
     Ok(sources.collect())
 }

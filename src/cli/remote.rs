@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::aws::store::{Store, StoreAccess, StoreError};
 use crate::cli::exit::Refused;
-use crate::cli::place::{Credentials, StoreArgs};
+use crate::cli::place::{Credentials, Source, StoreArgs};
 use crate::files::{self, JOURNAL, MANIFEST, RESULTS, SNAPSHOT, SnapshotError, SnapshotWriter};
 use crate::model::hash;
 use crate::model::prefix::S3Prefix;
@@ -159,6 +159,9 @@ impl Remote {
         // The journal may be ahead of what was put: only what is there need not be put again.
         let there = self.fetch(SNAPSHOT, named.into_keys().collect(), &below)?;
         files::lay_down(&below, JOURNAL, &journal)?;
+        if let Some(manifest) = self.get(&snapshot(MANIFEST))?.filter(|manifest| !manifest.is_empty()) {
+            files::lay_down(&below, MANIFEST, &manifest)?;
+        }
         *self.there() = there;
         Ok(true)
     }
@@ -173,26 +176,30 @@ impl Remote {
     }
 
     /// Fetches every snapshot that the prefix stands for, each into a folder of its own below `into`: its place, and
-    /// the folder.
-    pub(super) fn fetch_snapshots(&self, into: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    /// the folder. Those that nothing seals are left out where that is wanted, and named.
+    pub(super) fn fetch_snapshots(&self, into: &Path, sealed_only: bool) -> anyhow::Result<(Vec<Source>, Vec<String>)> {
         let names = self.runtime.block_on(self.store.list()).map_err(|e| self.said(e))?;
         let found = files::snapshots_among(names.iter().map(String::as_str));
         if found.is_empty() {
             let message = format!("there is no snapshot in {}", self.place());
             return Err(Refused::usage(message, "name a snapshot, the run that holds one, or a prefix of such runs"));
         }
-        let mut fetched = Vec::new();
+        let (mut fetched, mut unsealed) = (Vec::new(), Vec::new());
         for (index, one) in found.iter().enumerate() {
             let shown = match one.folder.as_str() {
                 "" => self.place().to_string(),
                 folder => format!("{}/{folder}", self.place()),
             };
-            if !one.sealed {
-                return Err(SnapshotError::Unsealed { dir: PathBuf::from(shown) }.into());
-            }
             let dir = into.join(index.to_string());
-            let manifest = self.get(&below(&one.folder, MANIFEST))?.with_context(|| format!("{shown} has vanished"))?;
+            let manifest = match one.sealed {
+                true => self.get(&below(&one.folder, MANIFEST))?.with_context(|| format!("{shown} has vanished"))?,
+                false => Vec::new(),
+            };
             if manifest.is_empty() {
+                if sealed_only {
+                    unsealed.push(shown);
+                    continue;
+                }
                 return Err(SnapshotError::Unsealed { dir: PathBuf::from(shown) }.into());
             }
             let wanted = files::named_by_manifest(&manifest);
@@ -208,9 +215,9 @@ impl Remote {
             let wanted = wanted.into_iter().filter(|name| there.contains(name.as_str())).collect();
             self.fetch(&one.folder, wanted, &dir)?;
             files::lay_down(&dir, MANIFEST, &manifest)?;
-            fetched.push((shown, dir));
+            fetched.push(Source { shown, dir });
         }
-        Ok(fetched)
+        Ok((fetched, unsealed))
     }
 
     /// Refuses to go on with a run from this machine where another one is in the bucket.

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 pub use crate::aws::client::Limits;
 use crate::aws::ledger::Ledger;
-use crate::aws::session::{Caller, Role, Source, caller};
+use crate::aws::session::{Caller, NoCaller, Role, Source, caller};
 pub use crate::aws::stop::{Cause, Stop};
 use crate::aws::turns::Turns;
 use crate::inventory::Line;
@@ -114,7 +114,10 @@ impl Default for Options {
 /// Why a run ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// No credentials, or AWS does not take them.
+    /// There are no credentials.
+    #[error("{0}")]
+    NoCredentials(String),
+    /// AWS does not take them, or cannot be asked.
     #[error("{0}")]
     Caller(String),
     /// The organization could not be listed for a reason that may pass, or nothing meets the selection.
@@ -140,6 +143,8 @@ pub struct CollectOutcome {
     pub ended_early: Option<Cause>,
     /// Why the list of accounts broke off, where asking again may tell the rest.
     pub list_broken_off: Option<Unknown>,
+    /// Why there is no list of the accounts of an organization, so that only the caller's was entered.
+    pub unlisted: Option<Unknown>,
     /// That of an earlier run was kept instead, so that accounts in it were not come to.
     pub list_kept: bool,
     /// Calls that came to nothing and might not another time.
@@ -164,7 +169,10 @@ pub async fn connect(options: Options) -> Result<Collection, CollectError> {
         limits: options.limits,
         stop: options.stop.clone(),
     };
-    let caller = caller(&source).await.map_err(CollectError::Caller)?;
+    let caller = caller(&source).await.map_err(|error| match error {
+        NoCaller::NoCredentials(said) => CollectError::NoCredentials(said),
+        NoCaller::Unidentified(said) => CollectError::Caller(said),
+    })?;
     Ok(Collection { options, caller: Arc::new(caller) })
 }
 
@@ -245,6 +253,7 @@ impl Collection {
             single_account: false,
             ended_early: self.options.stop.cause(),
             list_broken_off: None,
+            unlisted: None,
             list_kept: false,
             lost: self.caller.common.ledger.lost(),
             calls: self.caller.common.ledger.calls(),
@@ -303,9 +312,11 @@ impl Collection {
         let outcome = CollectOutcome { entered: swept?, single_account: kind.single_account, ..self.outcome() };
         let Some(listed) = listed else { return Ok(outcome) };
         let (Organization { accounts, listed, .. }, list_kept) = joined(listed)?;
+        let (unlisted, broken_off) = if outcome.single_account { (listed.err(), None) } else { (None, listed.err()) };
         Ok(CollectOutcome {
             list_kept,
-            list_broken_off: listed.err().filter(|unknown| unknown.why.passing()),
+            list_broken_off: broken_off.filter(|unknown| unknown.why.passing()),
+            unlisted,
             accounts: accounts.iter().filter(|account| self.enters(account)).count(),
             selected: accounts.iter().filter(|account| account.selected).count(),
             ..outcome

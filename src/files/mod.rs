@@ -113,7 +113,10 @@ impl SnapshotError {
                 "do not rely on it: take the copy whose manifest has the digest printed by its run, or collect again",
             ),
             Self::Unreadable { .. } => Some("collect again, into another folder"),
-            Self::Unsealed { .. } => Some("if its run was interrupted, repeat the same command with --resume"),
+            Self::Unsealed { .. } => Some(
+                "if its run was interrupted, repeat the same command with --resume; `locard merge --allow-missing` does \
+                 without a shard",
+            ),
             Self::TooNew { .. } => Some("use the locard that collected it, or a newer one"),
             Self::Exists { finished: true, .. } => {
                 Some("choose another --out; --resume asks again only what failed for passing reasons")

@@ -139,15 +139,16 @@ impl SnapshotReader {
         let changed: Vec<String> = named
             .par_iter()
             .filter_map(|(file, sha256)| match found.get(*file) {
-                None => Some(format!("{file} is missing")),
+                None => Some(Ok(format!("{file} is missing"))),
                 Some(false) => None,
                 Some(true) => match disk::hash_file(&self.dir.join(file)) {
                     Ok(actual) if actual == **sha256 => None,
-                    Ok(_) => Some(format!("{file} was changed")),
-                    Err(error) => Some(format!("{file} cannot be read: {error}")),
+                    Ok(_) => Some(Ok(format!("{file} was changed"))),
+                    // That says nothing of what is in it.
+                    Err(error) => Some(Err(FileError::new("read", self.dir.join(file), error))),
                 },
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
         problems.extend(changed);
         problems.sort();
         Ok(problems)

@@ -11,6 +11,7 @@ use crate::files::disk::{self, Privacy};
 use crate::files::{FileError, JOURNAL, MANIFEST, SnapshotError, SnapshotReader, read};
 use crate::inventory::Line;
 use crate::inventory::snapshot::{CallCount, JournalEntry, Manifest, Merged, Plan, SNAPSHOT_VERSION};
+use crate::model::hash;
 use crate::model::time::Timestamp;
 
 /// Level 3: 12 MB for 200,000 resources, and no slower than the disk.
@@ -26,7 +27,14 @@ pub struct SnapshotWriter {
     as_of: Timestamp,
     /// The snapshots it was begun with.
     merged: Option<Merged>,
+    /// The seal of an earlier run that is gone on with: if nothing is added, it is set again as it was.
+    seal: Option<Seal>,
     state: Mutex<State>,
+}
+
+struct Seal {
+    manifest: Manifest,
+    text: Vec<u8>,
 }
 
 struct State {
@@ -105,6 +113,7 @@ impl SnapshotWriter {
             run_id: run_id.to_owned(),
             as_of,
             merged,
+            seal: None,
             state: Mutex::new(State { journal, done: BTreeMap::new() }),
         })
     }
@@ -133,6 +142,10 @@ impl SnapshotWriter {
         // What a crash left of the last line goes, or the next entry would continue it.
         journal.set_len(whole.len() as u64).map_err(|e| FileError::new("write", &path, e))?;
         let written = written.into_iter().map(|(file, written)| (file, written.sha256)).collect();
+        let seal = fs::read(dir.join(MANIFEST)).ok().and_then(|text| {
+            let manifest = serde_json::from_slice(&text).ok()?;
+            Some(Seal { manifest, text })
+        });
         let done = sound_files(dir, written)?;
         Ok(Self {
             dir: dir.to_path_buf(),
@@ -141,6 +154,7 @@ impl SnapshotWriter {
             run_id: begun.run_id,
             as_of: begun.as_of,
             merged: begun.merged,
+            seal,
             state: Mutex::new(State { journal, done }),
         })
     }
@@ -219,15 +233,18 @@ impl SnapshotWriter {
         })
     }
 
-    /// Like [`SnapshotWriter::write_lines`], for one JSON document.
+    /// Like [`SnapshotWriter::write_lines`], for one JSON document; one that is there already stays as it is.
     ///
     /// # Errors
     /// The disk refuses.
     pub fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), SnapshotError> {
-        self.write(file, 1, Journalled::Now, |out| {
-            serde_json::to_writer_pretty(&mut *out, value)?;
-            out.write_all(b"\n")
-        })
+        let mut text = serde_json::to_vec_pretty(value)
+            .unwrap_or_else(|e| panic!("internal error: a JSON value is plain data: {e}"));
+        text.push(b'\n');
+        if self.digest_of(file).is_some_and(|sha256| sha256 == hash::sha256(&text)) {
+            return Ok(());
+        }
+        self.write(file, 1, Journalled::Now, |out| out.write_all(&text))
     }
 
     /// Takes a file over from a sealed snapshot, byte for byte; one that is there already stays as it is.
@@ -271,6 +288,12 @@ impl SnapshotWriter {
         let mut files = state.done.clone();
         let digest = disk::hash_file(&journal).map_err(|e| FileError::new("read", &journal, e))?;
         files.insert(JOURNAL.to_owned(), digest);
+        // Whoever judged it need not judge it again.
+        if let Some(Seal { manifest, text }) = &self.seal
+            && (&manifest.files, manifest.complete, &manifest.merged) == (&files, ending.complete, &merged)
+        {
+            return Ok(disk::replace(&self.dir, MANIFEST, Privacy::Owner, |file| file.write_all(text))?);
+        }
         let manifest = Manifest {
             snapshot_version: SNAPSHOT_VERSION,
             locard_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -326,6 +349,7 @@ impl SnapshotWriter {
         let sha256 = disk::replace(&folder, name, Privacy::Owner, write)?;
         let entry = journal_line(&JournalEntry::Written { file: file.to_owned(), sha256: sha256.clone(), lines });
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.in_place(&state.journal)?;
         let before = state.journal.metadata().map(|data| data.len());
         let appended = state.journal.write_all(&entry).and_then(|()| match journalled {
             Journalled::Now => state.journal.sync_data(),
@@ -337,6 +361,24 @@ impl SnapshotWriter {
             return Err(FileError::new("write", self.dir.join(JOURNAL), error).into());
         }
         state.done.insert(file.to_owned(), sha256);
+        Ok(())
+    }
+
+    /// Whether the folder is still the one the snapshot was begun in: what is written elsewhere nobody finds again.
+    fn in_place(&self, journal: &File) -> Result<(), FileError> {
+        let path = self.dir.join(JOURNAL);
+        let found = fs::metadata(&path).map_err(|e| FileError::new("find", &path, e))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+
+            let opened = journal.metadata().map_err(|e| FileError::new("read", &path, e))?;
+            if (opened.dev(), opened.ino()) != (found.dev(), found.ino()) {
+                return Err(FileError::new("find", &path, "it is another file than the one that was begun"));
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = (journal, found);
         Ok(())
     }
 

@@ -61,28 +61,28 @@ impl Done {
     }
 
     /// Marks what the lines of a file tell of.
-    pub fn mark_lines(&mut self, account: &AccountId, lines: &[Line]) {
-        for line in lines {
-            let (kind, name) = match &line.fact {
-                Fact::Bucket(fact) => {
-                    self.0.insert(bucket(account, &fact.name));
-                    continue;
-                }
-                Fact::BucketProbe(fact) => {
-                    self.0.insert(probe(&fact.name));
-                    continue;
-                }
-                Fact::Subnet(subnet) => ("subnet", subnet.id.as_str()),
-                Fact::LogGroup(group) => ("log_group", group.name.as_str()),
-                Fact::Key(key) => ("key", key.reference.as_str()),
-                Fact::LogDeliveries(_) => ("deliveries", ""),
-                _ => continue,
-            };
-            if let Some(region) = &line.region {
-                self.0.insert(other(kind, account, region, name));
-            }
-        }
+    pub fn mark_lines<'a>(&mut self, account: &AccountId, lines: impl IntoIterator<Item = &'a Line>) {
+        self.0.extend(lines.into_iter().filter_map(|line| told(account, line)));
     }
+
+    /// Whether what a line tells of is marked.
+    pub fn has(&self, account: &AccountId, line: &Line) -> bool {
+        told(account, line).is_some_and(|told| self.0.contains(&told))
+    }
+}
+
+/// What the second pass reads that a line tells of; none of lines of the first.
+fn told(account: &AccountId, line: &Line) -> Option<u128> {
+    let (kind, name) = match &line.fact {
+        Fact::Bucket(fact) => return Some(bucket(account, &fact.name)),
+        Fact::BucketProbe(fact) => return Some(probe(&fact.name)),
+        Fact::Subnet(subnet) => ("subnet", subnet.id.as_str()),
+        Fact::LogGroup(group) => ("log_group", group.name.as_str()),
+        Fact::Key(key) => ("key", key.reference.as_str()),
+        Fact::LogDeliveries(_) => ("deliveries", ""),
+        _ => return None,
+    };
+    Some(other(kind, account, line.region.as_ref()?, name))
 }
 
 /// What a snapshot's facts reach that is not in it, though its owner was entered.

@@ -275,7 +275,7 @@ fn run(ctx: &Context<'_>) -> RunView {
     let subject = match (&run.organization_id, &ctx.lists.accounts.first) {
         (Some(id), _) if !single_account => id.clone(),
         (_, Some(account)) if single_account => account.to_string(),
-        (id, _) => id.clone().unwrap_or_else(|| run.id.clone()),
+        (id, _) => id.clone().unwrap_or_else(|| "whose id could not be read".to_owned()),
     };
     let sum = |of: fn(&CallView) -> u64, calls: &[CallView]| calls.iter().map(of).sum();
     let calls: Vec<CallView> = run

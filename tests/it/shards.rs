@@ -12,6 +12,7 @@ use locard::inventory::snapshot::Manifest;
 use locard::model::ids::AccountId;
 use locard::model::shard::Shard;
 use locard_simulator::estate::Plan;
+use locard_simulator::faults::{Kind, Plan as FaultPlan, Rule};
 use locard_simulator::{Estate, Running, Settings, start};
 use serde_json::Value;
 
@@ -209,6 +210,39 @@ fn eight_shards_merge_to_the_results_of_one_run() {
     assert_eq!((account["status"].as_str(), account["has_ai"].as_str()), (Some("not_assessed"), Some("unknown")));
     let bound = |results: &Value, name: &str| results["score"][name].as_f64().unwrap();
     assert!(bound(&part, "low") <= bound(&whole, "low") && bound(&whole, "high") <= bound(&part, "high"));
+}
+
+#[test]
+fn a_merge_that_met_errors_goes_on_to_the_results_of_one_run() {
+    let aws = Simulated::start(24, 1);
+    aws.locard(&["audit", "--out", "one"]);
+    aws.collect_shards(4, "shards");
+    let rules = vec![Rule { service: Some("s3".to_owned()), ..Rule::new(Kind::Error500) }];
+    aws.running.set_faults(FaultPlan { seed: 1, rules });
+    let ran = aws.locard(&["merge", "shards", "--out", "merged"]);
+    assert!(ran.stderr.contains("came to nothing for reasons that may pass"), "{}", ran.stderr);
+    aws.running.set_faults(FaultPlan::default());
+    let merged = aws.locard(&["merge", "shards", "--out", "merged", "--resume"]);
+    assert!(!merged.stderr.contains("warning"), "{}", merged.stderr);
+    aws.assert_same("one", "merged");
+    // Repeated, it is what it was, and so is its judgement.
+    assert_eq!(aws.locard(&["merge", "shards", "--out", "merged", "--resume"]).stdout, merged.stdout);
+    aws.locard(&["evaluate", "merged", "--out", "merged"]);
+
+    // Whoever has credentials is told that they came to nothing.
+    let nowhere = ["merge", "shards", "--out", "nowhere", "--endpoint-url", "http://127.0.0.1:1"];
+    let ran = aws.try_locard(&nowhere);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("sealed as incomplete") && ran.stderr.contains("--offline"), "{}", ran.stderr);
+    aws.locard(&["merge", "shards", "--out", "nowhere", "--resume"]);
+    aws.assert_same("one", "nowhere");
+
+    // A shard that was never finished is as good as missing, if that is wanted.
+    fs::remove_file(aws.dir().join("shards/2/snapshot/manifest.json")).unwrap();
+    let refused = aws.try_locard(&["merge", "shards", "--out", "part"]);
+    assert!(refused.code == 1 && refused.stderr.contains("--allow-missing"), "{}", refused.stderr);
+    let ran = aws.locard(&["merge", "shards", "--out", "part", "--allow-missing"]);
+    assert!(ran.stderr.contains("taken for missing") && ran.stderr.contains("shard 2 of 4 missing"), "{}", ran.stderr);
 }
 
 #[test]

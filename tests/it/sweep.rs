@@ -355,6 +355,45 @@ fn a_list_of_accounts_that_breaks_off_takes_the_place_of_no_whole_one() {
     assert!(timeless(&organization.out("run")) == clean);
 }
 
+/// The caller's account alone says nothing of an organization that nobody could list.
+#[test]
+fn no_gate_passes_where_the_organization_could_not_be_listed() {
+    let organization = Organization::of(Size { accounts: 6, regions: 1, seed: 3 }, "unlisted", Settings::default());
+    let gate = |name: &str| {
+        let out = organization.out(name);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_locard"));
+        let args = ["gate", out.to_str().unwrap(), "--min-score", "0"];
+        Ran::from(command.args(args).current_dir(&organization.folder).output().unwrap()).code
+    };
+    let denied = |operation: &str| {
+        let rules = vec![Rule { operation: Some(operation.to_owned()), ..rule(Kind::Denied) }];
+        organization.running.set_faults(Plan { seed: 1, rules });
+    };
+    denied("ListAccounts");
+    let ran = organization.audit("one", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("only the caller's account is assessed"), "{}", ran.stderr);
+    assert_eq!(results(&organization.out("one")).run.mode, "single_account");
+    assert_eq!(gate("one"), 4);
+    // What the organization is called does not matter where its accounts are known.
+    denied("DescribeOrganization");
+    assert_eq!(organization.audit("nameless", &[]).code, 0);
+    let nameless = results(&organization.out("nameless"));
+    assert_eq!((nameless.run.mode.as_str(), nameless.accounts.len()), ("organization", 6));
+    assert_eq!(gate("nameless"), 0);
+}
+
+#[test]
+fn a_selection_that_nothing_meets_leaves_the_folder_free() {
+    let organization = Organization::of(Size { accounts: 6, regions: 1, seed: 3 }, "typo", Settings::default());
+    for wrong in [["--account", "999999999999"], ["--ou", "Nope"], ["--region", "mars-1"]] {
+        let ran = organization.audit("run", &wrong);
+        assert_eq!(ran.code, 1, "{wrong:?}: {}", ran.stderr);
+        assert!(!organization.out("run").join("snapshot").exists(), "{wrong:?}");
+    }
+    assert_eq!(organization.audit("run", &[]).code, 0);
+}
+
 /// Files that may not grow beyond some kilobytes are as good as a full disk: the journal is among those that are cut off.
 #[test]
 fn a_full_disk_keeps_what_is_complete() {

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use super::CollectError;
 use super::first::Census;
-use super::store::reached_file;
+use super::store::{reached_file, worth_repeating};
 use super::sweep::{PARTS, Sweep, guarded};
 use crate::aws::session::Entry;
 use crate::collect::scope::Scope;
@@ -52,8 +52,10 @@ impl Sweep {
             .buffered(READ_BACK);
         while let Some((lines, account)) = kept.next().await {
             let Some(lines) = lines else { continue };
-            read.mark_lines(&account, &lines);
-            if lines.iter().any(lists_trails) {
+            // Files of shards are kept as a whole; what failed in them, or in this merge before, may be read now.
+            let told = || lines.iter().filter(|line| !self.store.completes || !worth_repeating(line));
+            read.mark_lines(&account, told());
+            if told().any(lists_trails) {
                 census.trails_read.insert(account.clone());
             }
             census.references.merge(References::of(&lines));
@@ -118,7 +120,14 @@ impl Sweep {
         let references = References::of(&lines);
         let mut told = Done::default();
         told.mark_lines(&unit.account, &lines);
-        let lines = if unit.before { merged(self.store.read(&file).await?, lines) } else { lines };
+        let lines = if unit.before {
+            let mut before = self.store.read(&file).await?;
+            // Of a bucket that could not be located before, the line has no region.
+            before.retain(|line| !told.has(&unit.account, line));
+            merged(before, lines)
+        } else {
+            lines
+        };
         self.store.write(file, lines).await?;
         Ok(Some((unit.account, references, told)))
     }
