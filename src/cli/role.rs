@@ -6,7 +6,7 @@ use crate::cli::args::Global;
 use crate::cli::exit::{Exit, Refused};
 use crate::cli::out;
 use crate::config;
-use crate::model::ids::Partition;
+use crate::model::ids::{AccountId, Arn, Partition};
 use crate::model::prefix::S3Prefix;
 use crate::role::{self, Document, RoleFormat, RoleOptions};
 
@@ -22,7 +22,7 @@ pub(super) struct RoleArgs {
     #[arg(long, value_name = "NAME", value_parser = role_name)]
     role: Option<String>,
     /// ARN of the user or role that runs locard
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = principal)]
     principal: Option<String>,
     /// External id that locard presents; default as configured
     #[arg(long, value_name = "ID")]
@@ -73,6 +73,17 @@ pub(super) fn run(global: &Global, args: RoleArgs) -> anyhow::Result<Exit> {
         .map_err(|e| Refused::usage(e.to_string(), "give --principal, the ARN of the user or role that runs locard"))?;
     out::print(&text)?;
     Ok(Exit::Done)
+}
+
+/// Whoever may assume the role has a name: a user, a role, a session, or an account as a whole.
+fn principal(text: &str) -> Result<String, String> {
+    let named = match Arn::parse(text) {
+        Some(arn) => matches!(arn.service, "iam" | "sts") && AccountId::parse(arn.account).is_ok(),
+        None => AccountId::parse(text).is_ok(),
+    };
+    let expected =
+        "the ARN of a user or role, such as arn:aws:iam::111122223333:role/Auditor, or the twelve digits of an account";
+    named.then(|| text.to_owned()).ok_or_else(|| format!("not {expected}"))
 }
 
 fn role_name(text: &str) -> Result<String, String> {

@@ -115,10 +115,10 @@ pub fn share(text: &str) -> Result<f64, String> {
         return Ok(UNLIMITED);
     }
     let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-    match percent.filter(|percent| *percent > 0.0 && *percent <= 100.0) {
+    match percent.filter(|percent| *percent >= 1.0 && *percent <= 100.0) {
         Some(percent) => Ok(percent / 100.0),
         None => Err(format!(
-            "`{text}` is not a share; write it in percent, above 0 % and at most 100 %, such as 50%, or \
+            "`{text}` is not a share; write it in percent, 1 % to 100 %, such as 50%, or \
              `unlimited` for a server that imitates AWS"
         )),
     }

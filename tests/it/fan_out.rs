@@ -78,7 +78,10 @@ fn the_workflow_runs_every_shard_and_then_merges() {
     assert_eq!(shards, (1..=workflow["env"]["SHARDS"].as_u64().unwrap()).collect::<Vec<_>>());
     assert_eq!(workflow["jobs"]["shard"]["strategy"]["fail-fast"], false);
     assert_eq!(workflow["jobs"]["merge"]["needs"], "shard");
-    assert_eq!(workflow["permissions"], serde_json::json!({"contents": "read", "id-token": "write"}));
+    assert_eq!(
+        workflow["permissions"],
+        serde_json::json!({"contents": "read", "id-token": "write", "packages": "read"})
+    );
     for (name, job) in workflow["jobs"].as_object().unwrap() {
         for step in job["steps"].as_array().unwrap() {
             assert!(step["uses"].is_string() != step["run"].is_string(), "{name}: {step}");

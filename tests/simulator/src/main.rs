@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use locard_simulator::bare::{self, Load};
-use locard_simulator::estate::Plan as Size;
+use locard_simulator::estate::{DEFAULT_REGIONS, Plan as Size};
 use locard_simulator::faults::Plan;
 use locard_simulator::journal::{Bound, Entry, Terms};
 use locard_simulator::{Estate, Settings, limits, start};
@@ -41,10 +41,10 @@ struct Organization {
     #[arg(long, conflicts_with_all = ["accounts", "regions", "seed"])]
     estate: Option<PathBuf>,
     /// Accounts to make up
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 12, value_parser = from_one)]
     accounts: usize,
     /// Regions each made-up account has
-    #[arg(long, default_value_t = 17)]
+    #[arg(long, default_value_t = 17, value_parser = regions)]
     regions: usize,
     /// Which of the made-up organizations
     #[arg(long, default_value_t = 1)]
@@ -68,13 +68,13 @@ struct Serve {
     #[arg(long)]
     faults: Option<String>,
     /// Longest a session lasts, whatever is asked for
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     session_seconds: Option<u64>,
     /// Seconds the server's clock is ahead
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     ahead: i64,
     /// Threads that answer
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = from_one)]
     threads: usize,
     /// Write every request to this file as JSON Lines, when interrupted
     #[arg(long)]
@@ -130,6 +130,18 @@ impl Limits {
     }
 }
 
+fn from_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number from 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn regions(text: &str) -> Result<usize, String> {
+    let most = DEFAULT_REGIONS.len();
+    from_one(text).ok().filter(|number| *number <= most).ok_or_else(|| format!("a number from 1 to {most}"))
+}
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(args) => serve(&args),
@@ -162,6 +174,11 @@ fn serve(args: &Serve) -> Result<(), String> {
         threads: args.threads,
     };
     let estate = estate(&args.organization)?;
+    let failed = |error, path: &Path| format!("cannot write {}: {error}", path.display());
+    let journal = match &args.journal {
+        Some(path) => Some((path, File::create(path).map_err(|error| failed(error, path))?)),
+        None => None,
+    };
     let running = start(estate, settings).map_err(|error| format!("cannot serve on {}: {error}", args.listen))?;
     let credentials = running.credentials();
     say(&format!(
@@ -171,10 +188,8 @@ fn serve(args: &Serve) -> Result<(), String> {
         credentials.secret_access_key
     ))?;
     until_interrupted()?;
-    if let Some(path) = &args.journal {
-        let failed = |error| format!("cannot write {}: {error}", path.display());
-        let mut out = BufWriter::new(File::create(path).map_err(failed)?);
-        running.journal().write(&mut out).map_err(failed)?;
+    if let Some((path, file)) = journal {
+        running.journal().write(&mut BufWriter::new(file)).map_err(|error| failed(error, path))?;
     }
     running.stop();
     Ok(())
