@@ -67,7 +67,8 @@ pub(crate) async fn call<R: Request>(
     let mut asking = Asking::begin(ground, &lane, keys, operation).await.map_err(Failure::Unknown)?;
     loop {
         let identity = asking.turn().await.map_err(Failure::Unknown)?;
-        let sent = ground.common.wire.send(&ground.region, &identity, &lane.last_key, request);
+        // Thousands of calls wait for each that is under way: only that has the room a request takes.
+        let sent = Box::pin(ground.common.wire.send(&ground.region, &identity, &lane.last_key, request));
         let answer = tokio::time::timeout(asking.patience(), sent).await;
         asking.turn = None;
         ground.common.turns.note(asking.asked.elapsed());

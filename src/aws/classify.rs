@@ -292,12 +292,14 @@ pub(crate) fn chain(error: Option<&(dyn Error + 'static)>) -> String {
     parts.join(": ")
 }
 
-/// At most a few hundred characters of it.
+/// At most a few hundred characters of it: the beginning, and the end, where AWS says which policy denies.
 pub(crate) fn shorten(text: &str) -> String {
-    if text.chars().count() <= MESSAGE_CHARS {
+    let length = text.chars().count();
+    if length <= MESSAGE_CHARS {
         return text.to_owned();
     }
-    text.chars().take(MESSAGE_CHARS).chain(['…']).collect()
+    let end = MESSAGE_CHARS / 3;
+    text.chars().take(MESSAGE_CHARS - end).chain(['…']).chain(text.chars().skip(length - end)).collect()
 }
 
 #[cfg(test)]

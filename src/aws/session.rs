@@ -125,7 +125,12 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
     let provider = Arc::new(Kept { inner: provider, last: tokio::sync::Mutex::default() });
     provider.credentials().await.map_err(|error| {
         let said = shorten(&chain(Some(&error)));
-        none(format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}"))
+        let said =
+            format!("no AWS credentials; configure them as for the AWS CLI, or name a profile with --profile: {said}");
+        match error {
+            CredentialsError::CredentialsNotLoaded(_) if source.profile.is_none() => none(said),
+            _ => NoCaller::Unidentified(said),
+        }
     })?;
     // Whose account it is, is what is asked here.
     let nobody = Ground::new(&common, &AccountId::new("caller"), &sts_region);

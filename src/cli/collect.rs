@@ -135,7 +135,7 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
              lists them\n"
         ));
     }
-    if let Some(unknown) = &outcome.unlisted {
+    if let (Some(unknown), false) = (&outcome.unlisted, outcome.list_kept) {
         let said = visible(&unknown.sentence());
         out::say(&format!(
             "warning: the organization could not be listed ({said}): only the caller's account is assessed\n"

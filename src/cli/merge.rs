@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::files::{Ending, ORGANIZATION, SNAPSHOT, SnapshotReader, SnapshotWriter};
 use crate::inventory::Fact;
 use crate::merge::{self, Part, Whole};
-use crate::model::ids::{Arn, Partition, Region};
+use crate::model::ids::{AccountId, Arn, Partition, Region};
 use crate::relate::done::Unread;
 
 #[derive(Args)]
@@ -94,10 +94,13 @@ pub(super) fn run(global: &Global, args: MergeArgs) -> anyhow::Result<Exit> {
     }
     let readers = sources.all.par_iter().map(|source| source.open(None)).collect::<anyhow::Result<Vec<_>>>()?;
     let whole = whole(&sources, &readers, args.allow_missing)?;
-    let reached = reached(&readers, &whole)?;
+    let mut reached = reached(&readers, &whole)?;
     let run = RunFolder::open(&args.out, &args.store, &credentials)?;
     let resume = run.begun(args.resume)?;
     let merged = assemble(&readers, &whole, &run, resume).and_then(|writer| {
+        if resume {
+            add_read(&writer, &mut reached)?;
+        }
         let completion = complete(global, &config, &args, &whole, &reached, &run, &writer)?;
         let digest = seal(&whole, &completion, &run, &writer)?;
         Ok((completion, digest))
@@ -169,6 +172,17 @@ fn reached(readers: &[SnapshotReader], whole: &Whole) -> anyhow::Result<Unread> 
     Ok(unread)
 }
 
+/// Adds what an earlier attempt has read across shards.
+fn add_read(writer: &SnapshotWriter, reached: &mut Unread) -> anyhow::Result<()> {
+    for file in writer.files() {
+        let account = file.strip_prefix("accounts/").and_then(|file| file.strip_suffix("/reached.jsonl.zst"));
+        if let Some(account) = account {
+            reached.add_read(&AccountId::new(account), &writer.read(&file)?);
+        }
+    }
+    Ok(())
+}
+
 /// The files of all shards in one snapshot.
 fn assemble(
     readers: &[SnapshotReader],
@@ -178,15 +192,18 @@ fn assemble(
 ) -> anyhow::Result<Arc<SnapshotWriter>> {
     let dir = run.snapshot();
     let writer = match resume {
-        true => SnapshotWriter::resume(&dir, &whole.plan)?,
+        true => {
+            // Before anything is touched: a seal is broken by going on.
+            if SnapshotWriter::merged_from(&dir)?.map(|merged| merged.shards).as_ref() != Some(&whole.merged.shards) {
+                let message = format!("{} was begun with other snapshots than these", run.shown(SNAPSHOT));
+                return Err(Refused::usage(message, "repeat the command as it was, or choose another --out"));
+            }
+            SnapshotWriter::resume(&dir, &whole.plan)?
+        }
         false => {
             SnapshotWriter::merge(&dir, &whole.plan, &run_id(&whole.plan, now()), whole.as_of, whole.merged.clone())?
         }
     };
-    if writer.merged().map(|merged| &merged.shards) != Some(&whole.merged.shards) {
-        let message = format!("{} was begun with other snapshots than these", run.shown(SNAPSHOT));
-        return Err(Refused::usage(message, "repeat the command as it was, or choose another --out"));
-    }
     match run.remote() {
         Some(remote) if resume => remote.unseal()?,
         Some(remote) => remote.claim(run.dir())?,
@@ -272,9 +289,9 @@ fn complete(
     use crate::cli::collect;
     use crate::collect::runner;
 
-    let unread = left(reached, whole);
+    let (unread, before) = (left(reached, whole), writer.completed_by().map(str::to_owned));
     if unread == 0 || args.offline {
-        return Ok(Completion { unread, ..Completion::default() });
+        return Ok(Completion { unread, by: before, ..Completion::default() });
     }
     let options = options(config, args, whole)?;
     let runtime = collect::runtime()?;
@@ -296,7 +313,8 @@ fn complete(
                 let message = format!("{error}; the snapshot is sealed as incomplete");
                 Refused::no_result(message, "go on with --resume, or merge with --offline")
             });
-            return Ok(Completion { unread, cut_off, listening: Some((runtime, sealing)), ..Completion::default() });
+            let listening = Some((runtime, sealing));
+            return Ok(Completion { unread, by: before, cut_off, listening, ..Completion::default() });
         }
     };
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
@@ -327,9 +345,10 @@ fn complete(
     whole: &Whole,
     reached: &Unread,
     _run: &RunFolder,
-    _writer: &Arc<SnapshotWriter>,
+    writer: &Arc<SnapshotWriter>,
 ) -> anyhow::Result<Completion> {
-    Ok(Completion { unread: left(reached, whole), ..Completion::default() })
+    let by = writer.completed_by().map(str::to_owned);
+    Ok(Completion { unread: left(reached, whole), by, ..Completion::default() })
 }
 
 fn left(reached: &Unread, whole: &Whole) -> u64 {

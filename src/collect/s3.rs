@@ -99,8 +99,12 @@ pub(crate) async fn probe(scope: &Scope, buckets: &BTreeSet<String>) -> Vec<Line
         let (exists, reads) = match scope.ask_or_none(&request, &["NoSuchBucket"]).await {
             Ok((location, read)) => (Ok(location.is_some()), vec![read]),
             // Whoever asks for another account's bucket is refused, whatever the role allows: no permission would tell
-            // more. Whether the bucket is there that does not tell.
-            Err(unknown) if unknown.call == "s3:GetBucketLocation" && unknown.why == Why::Denied => {
+            // more. Whether the bucket is there that does not tell. That the role lacks one AWS says in these words.
+            Err(unknown)
+                if unknown.call == "s3:GetBucketLocation"
+                    && unknown.why == Why::Denied
+                    && !unknown.message.as_ref().is_some_and(|said| said.contains("identity-based policy")) =>
+            {
                 (Err(Unknown { why: Why::Foreign, ..unknown }), Vec::new())
             }
             Err(unknown) => (Err(unknown), Vec::new()),

@@ -169,9 +169,19 @@ impl SnapshotWriter {
         self.as_of
     }
 
-    /// The snapshots it was begun with.
-    pub fn merged(&self) -> Option<&Merged> {
-        self.merged.as_ref()
+    /// The snapshots that a snapshot was begun with, which is only looked at; none if it was not merged.
+    ///
+    /// # Errors
+    /// There is none, or its journal is damaged.
+    pub fn merged_from(dir: &Path) -> Result<Option<Merged>, SnapshotError> {
+        let path = dir.join(JOURNAL);
+        let bytes = fs::read(&path).map_err(|e| FileError::new("read", &path, e))?;
+        Ok(read::journal(&path, read::whole_lines(&bytes))?.0.merged)
+    }
+
+    /// Who read what is reached across its shards, when it was last sealed.
+    pub fn completed_by(&self) -> Option<&str> {
+        self.seal.as_ref()?.manifest.merged.as_ref()?.completed_by.as_deref()
     }
 
     /// Whether a file is complete, from this attempt or an interrupted one of the same plan.
@@ -283,6 +293,7 @@ impl SnapshotWriter {
 
     fn seal(&self, ending: Ending, merged: Option<Merged>) -> Result<String, SnapshotError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.in_place(&state.journal)?;
         let journal = self.dir.join(JOURNAL);
         state.journal.sync_all().map_err(|e| FileError::new("write", &journal, e))?;
         let mut files = state.done.clone();
@@ -345,6 +356,8 @@ impl SnapshotWriter {
             Some((folder, name)) => (self.dir.join(folder), name),
             None => (self.dir.clone(), file),
         };
+        // Before and after: what is made elsewhere is in somebody's way, and what went elsewhere is not ours.
+        self.in_place(&self.state.lock().unwrap_or_else(PoisonError::into_inner).journal)?;
         disk::create_private_dir(&folder)?;
         let sha256 = disk::replace(&folder, name, Privacy::Owner, write)?;
         let entry = journal_line(&JournalEntry::Written { file: file.to_owned(), sha256: sha256.clone(), lines });

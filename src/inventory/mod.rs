@@ -20,7 +20,7 @@ pub mod workload;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ids::{AccountId, Region, ResourceId};
-use crate::model::observed::{Told, Unknown, told};
+use crate::model::observed::{Told, Unknown, Why, told};
 use crate::model::time::Timestamp;
 
 /// One successful call that contributed to a fact.
@@ -65,6 +65,30 @@ impl Line {
             reads,
             fact,
         }
+    }
+
+    /// Why what it does not tell is unknown: a reason for each unknown.
+    pub fn reasons(&self) -> Vec<Why> {
+        fn walk(value: &serde_json::Value, found: &mut Vec<Why>) {
+            match value {
+                serde_json::Value::Object(members) => {
+                    let why = members.get("call").and(members.get("why"));
+                    found.extend(why.and_then(|why| serde_json::from_value::<Why>(why.clone()).ok()));
+                    members.values().for_each(|value| walk(value, found));
+                }
+                serde_json::Value::Array(values) => values.iter().for_each(|value| walk(value, found)),
+                _ => {}
+            }
+        }
+        let value = serde_json::to_value(&self.fact);
+        let mut found = Vec::new();
+        walk(&value.unwrap_or_else(|error| panic!("internal error: a fact is plain data: {error}")), &mut found);
+        found
+    }
+
+    /// Whether it holds an unknown that may be known when asked again.
+    pub fn may_tell_more(&self) -> bool {
+        self.reasons().into_iter().any(Why::passing)
     }
 }
 

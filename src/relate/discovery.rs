@@ -178,6 +178,12 @@ pub(crate) fn found(facts: &AccountFacts) -> Found<'_> {
 }
 
 impl Found<'_> {
+    /// Whether a list told that the region lacks its service.
+    pub(crate) fn lacks(&self, call: &str, region: &Region) -> bool {
+        let count = self.listings.get(&(call, Some(region))).map(|listing| &listing.count);
+        count.is_some_and(|count| count.as_ref().is_err_and(|unknown| lacks(region, unknown)))
+    }
+
     /// How many a list has shown; none where the region lacks the service.
     pub(crate) fn listing(&self, facts: &AccountFacts, call: &str, region: &Region) -> Told<u64> {
         match self.listings.get(&(call, Some(region))).map(|listing| &listing.count) {

@@ -62,17 +62,12 @@ impl Done {
 
     /// Marks what the lines of a file tell of.
     pub fn mark_lines<'a>(&mut self, account: &AccountId, lines: impl IntoIterator<Item = &'a Line>) {
-        self.0.extend(lines.into_iter().filter_map(|line| told(account, line)));
-    }
-
-    /// Whether what a line tells of is marked.
-    pub fn has(&self, account: &AccountId, line: &Line) -> bool {
-        told(account, line).is_some_and(|told| self.0.contains(&told))
+        self.0.extend(lines.into_iter().filter_map(|line| thing(account, line)));
     }
 }
 
-/// What the second pass reads that a line tells of; none of lines of the first.
-fn told(account: &AccountId, line: &Line) -> Option<u128> {
+/// What a line of the second pass tells of, as a digest; none of lines that anybody else reads.
+pub fn thing(account: &AccountId, line: &Line) -> Option<u128> {
     let (kind, name) = match &line.fact {
         Fact::Bucket(fact) => return Some(bucket(account, &fact.name)),
         Fact::BucketProbe(fact) => return Some(probe(&fact.name)),
@@ -101,6 +96,12 @@ impl Unread {
         if lines.iter().any(|line| matches!(&line.fact, Fact::Account(entry) if entry.session.is_ok())) {
             self.entered.insert(account.clone());
         }
+    }
+
+    /// Adds what a merge that is gone on with has read; what may be read now is still to be.
+    pub fn add_read(&mut self, account: &AccountId, lines: &[Line]) {
+        self.references.merge(References::of(lines));
+        self.done.mark_lines(account, lines.iter().filter(|line| !line.may_tell_more()));
     }
 
     /// Adds what another one was given.

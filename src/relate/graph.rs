@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Evidence, Source};
 use crate::inventory::bedrock::{BedrockRegion, InvocationLogging, S3Sink};
-use crate::inventory::offered::{lacks, offered};
+use crate::inventory::offered::lacks;
 use crate::inventory::sagemaker::Endpoint;
 use crate::inventory::workload::{Placement, S3Role, Workload, WorkloadKind};
 use crate::inventory::{AccountFacts, Fact, Line, not_collected};
@@ -340,7 +340,7 @@ fn denied_by_scp(
         Err(unknown) if unknown.why == Why::DeniedByScp => None,
         Err(unknown) => Some(unknown),
         // What the region does not have needs no denial.
-        Ok(_) if !offered(call, region) => None,
+        Ok(_) if found.lacks(call, region) => None,
         Ok(_) => Some(
             Unknown::new(call, Why::Undecidable)
                 .in_account(&facts.account)

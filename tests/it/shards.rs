@@ -34,7 +34,10 @@ impl Simulated {
     fn start(accounts: usize, regions: usize) -> Self {
         let estate = Estate::generate(Plan { accounts, regions, seed: 7 }, jiff::Timestamp::now());
         let running = start(estate, Settings::default()).unwrap();
-        Self { running, folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        // This server has no limits to keep to.
+        fs::write(folder.path().join("locard.yaml"), "max_rate: unlimited\n").unwrap();
+        Self { running, folder }
     }
 
     fn dir(&self) -> &Path {
@@ -217,7 +220,7 @@ fn a_merge_that_met_errors_goes_on_to_the_results_of_one_run() {
     let aws = Simulated::start(24, 1);
     aws.locard(&["audit", "--out", "one"]);
     aws.collect_shards(4, "shards");
-    let rules = vec![Rule { service: Some("s3".to_owned()), ..Rule::new(Kind::Error500) }];
+    let rules = vec![Rule { service: Some("s3".to_owned()), ..Rule::new(Kind::Malformed) }];
     aws.running.set_faults(FaultPlan { seed: 1, rules });
     let ran = aws.locard(&["merge", "shards", "--out", "merged"]);
     assert!(ran.stderr.contains("came to nothing for reasons that may pass"), "{}", ran.stderr);
@@ -227,6 +230,15 @@ fn a_merge_that_met_errors_goes_on_to_the_results_of_one_run() {
     aws.assert_same("one", "merged");
     // Repeated, it is what it was, and so is its judgement.
     assert_eq!(aws.locard(&["merge", "shards", "--out", "merged", "--resume"]).stdout, merged.stdout);
+    aws.locard(&["evaluate", "merged", "--out", "merged"]);
+    // Nor is it less because nobody may ask this time.
+    assert_eq!(aws.locard(&["merge", "shards", "--out", "merged", "--resume", "--offline"]).stdout, merged.stdout);
+    // Other shards break no seal.
+    let wrong = aws.try_locard(&["merge", "one", "--out", "merged", "--resume"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+    aws.collect_shards(2, "two");
+    let wrong = aws.try_locard(&["merge", "two", "--out", "merged", "--resume"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("begun with other snapshots"), "{}", wrong.stderr);
     aws.locard(&["evaluate", "merged", "--out", "merged"]);
 
     // Whoever has credentials is told that they came to nothing.
@@ -299,6 +311,40 @@ fn a_run_in_s3_is_collected_judged_and_merged_as_in_a_folder() {
     assert_eq!(nowhere.code, 1, "{}", nowhere.stderr);
     let expected = "error: cannot list s3://no-such-bucket-anywhere/x: NoSuchBucket";
     assert!(nowhere.stderr.starts_with(expected) && nowhere.stderr.contains("help: "), "{}", nowhere.stderr);
+}
+
+/// Where it asks again and fails, a merge keeps what a shard had read.
+#[test]
+fn a_merge_loses_nothing_that_a_shard_knew() {
+    let aws = Simulated::start(24, 1);
+    let fail = |rules: Vec<Rule>| aws.running.set_faults(FaultPlan { seed: 1, rules });
+    fail(vec![Rule { operation: Some("GetBucketPolicy".to_owned()), ..Rule::new(Kind::Malformed) }]);
+    aws.collect_shards(4, "shards");
+    // How much each line leaves unknown; of lines of the same thing, the least.
+    let lacks = |run: &str| {
+        let reader = aws.snapshot(run);
+        let mut lacks: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for line in reader.accounts().into_iter().flat_map(|account| reader.account(&account).unwrap().lines) {
+            let reasons = line.reasons().len();
+            let least = lacks.entry((line.kind, line.id.0)).or_insert(reasons);
+            *least = reasons.min(*least);
+        }
+        lacks
+    };
+    aws.locard(&["merge", "shards", "--out", "offline", "--offline"]);
+    let deny = |service: &str| Rule { service: Some(service.to_owned()), ..Rule::new(Kind::Denied) };
+    fail(["s3", "logs", "kms"].map(deny).into());
+    aws.locard(&["merge", "shards", "--out", "denied"]);
+    fail(Vec::new());
+    aws.locard(&["merge", "shards", "--out", "merged"]);
+    let (offline, denied, merged) = (lacks("offline"), lacks("denied"), lacks("merged"));
+    for (line, before) in &offline {
+        let (worse, better) = (denied.get(line), merged.get(line));
+        assert!(worse.is_some_and(|after| after <= before), "{line:?} lacked {before} and now {worse:?}");
+        assert!(better.is_some_and(|after| after <= before), "{line:?} lacked {before} and now {better:?}");
+    }
+    let sum = |all: &BTreeMap<(String, String), usize>| offline.keys().map(|line| all[line]).sum::<usize>();
+    assert!(sum(&merged) < sum(&offline), "what had failed was not asked for again");
 }
 
 /// The machine dies: what it has put into the bucket is gone on with by another one.

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::store::{inventory_file, reached_file, worth_repeating};
+use super::store::{inventory_file, reached_file};
 use super::sweep::{ACCOUNTS, Sweep, guarded, internal};
 use super::{CollectError, GRACE};
 use crate::aws::session::Entry;
@@ -244,7 +244,7 @@ fn is_worse(lines: &[Line], old: &[Line]) -> bool {
     };
     let lost_lists = |lines: &[Line]| {
         let lists = lines.iter().filter(|line| matches!(line.fact, Fact::Account(_) | Fact::Listing(_)));
-        lists.filter(|line| worth_repeating(line)).count()
+        lists.filter(|line| line.may_tell_more()).count()
     };
     match (shut_out(lines), shut_out(old)) {
         (true, was_shut_out) => !was_shut_out,

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use super::CollectError;
 use super::first::Census;
-use super::store::{reached_file, worth_repeating};
+use super::store::reached_file;
 use super::sweep::{PARTS, Sweep, guarded};
 use crate::aws::session::Entry;
 use crate::collect::scope::Scope;
@@ -19,7 +19,7 @@ use crate::collect::{cloudtrail, ec2, kms, listing, logs, s3};
 use crate::inventory::{Fact, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Told;
-use crate::relate::done::Done;
+use crate::relate::done::{Done, thing};
 use crate::relate::reach::{Reading, References, readings};
 
 /// What evidence refers to is read too, and what that refers to, until nothing new is named. Chains of buckets are two
@@ -53,7 +53,7 @@ impl Sweep {
         while let Some((lines, account)) = kept.next().await {
             let Some(lines) = lines else { continue };
             // Files of shards are kept as a whole; what failed in them, or in this merge before, may be read now.
-            let told = || lines.iter().filter(|line| !self.store.completes || !worth_repeating(line));
+            let told = || lines.iter().filter(|line| !self.store.completes || !line.may_tell_more());
             read.mark_lines(&account, told());
             if told().any(lists_trails) {
                 census.trails_read.insert(account.clone());
@@ -121,10 +121,8 @@ impl Sweep {
         let mut told = Done::default();
         told.mark_lines(&unit.account, &lines);
         let lines = if unit.before {
-            let mut before = self.store.read(&file).await?;
-            // Of a bucket that could not be located before, the line has no region.
-            before.retain(|line| !told.has(&unit.account, line));
-            merged(before, lines)
+            let before = self.store.read(&file).await?;
+            if self.store.completes { bettered(&unit.account, before, lines) } else { merged(before, lines) }
         } else {
             lines
         };
@@ -286,6 +284,23 @@ fn merge(into: &mut Reading, other: Reading) {
     into.log_groups.extend(other.log_groups);
     into.deliveries |= other.deliveries;
     into.keys.extend(other.keys);
+}
+
+/// The lines of a file after some of what they tell of was asked again: of two that tell of the same, the one that
+/// leaves less unknown.
+fn bettered(account: &AccountId, before: Vec<Line>, after: Vec<Line>) -> Vec<Line> {
+    // Not by id: of a bucket that could not be located before, the line has no region.
+    let lacks = |lines: &[Line]| -> BTreeMap<u128, usize> {
+        lines.iter().filter_map(|line| Some((thing(account, line)?, line.reasons().len()))).collect()
+    };
+    let (old, new) = (lacks(&before), lacks(&after));
+    let worse = |line: &Line, than: &BTreeMap<u128, usize>, or_equal: bool| {
+        let other = thing(account, line).and_then(|thing| than.get(&thing));
+        other.is_some_and(|other| *other < line.reasons().len() || (or_equal && *other == line.reasons().len()))
+    };
+    let kept = before.into_iter().filter(|line| !worse(line, &new, true)).collect();
+    let added = after.into_iter().filter(|line| !worse(line, &old, false)).collect();
+    merged(kept, added)
 }
 
 /// The lines of two rounds. A later round may list again what an earlier one listed; the later word stands.

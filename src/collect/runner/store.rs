@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 use super::{CollectError, Sink};
 use crate::inventory::Line;
 use crate::model::ids::AccountId;
-use crate::model::observed::Why;
 
 /// Files compressed or read at a time: each takes memory of its own, and one disk is behind them all.
 const AT_A_TIME: u32 = 4;
@@ -45,7 +44,7 @@ impl Store {
             return None;
         }
         match self.read(file).await {
-            Ok(lines) if self.completes || !lines.iter().any(worth_repeating) => Some(lines),
+            Ok(lines) if self.completes || !lines.iter().any(Line::may_tell_more) => Some(lines),
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!("{file} is collected again: {error}");
@@ -111,21 +110,4 @@ pub(super) fn inventory_file(account: &AccountId) -> String {
 
 pub(super) fn reached_file(account: &AccountId) -> String {
     format!("accounts/{account}/reached.jsonl.zst")
-}
-
-/// Whether a line holds an unknown that may be known when asked again.
-pub(super) fn worth_repeating(line: &Line) -> bool {
-    fn passing(value: &serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::Object(members) => {
-                let why = members.get("call").and(members.get("why"));
-                let why = why.and_then(|why| serde_json::from_value::<Why>(why.clone()).ok());
-                why.is_some_and(Why::passing) || members.values().any(passing)
-            }
-            serde_json::Value::Array(values) => values.iter().any(passing),
-            _ => false,
-        }
-    }
-    let value = serde_json::to_value(&line.fact);
-    passing(&value.unwrap_or_else(|error| panic!("internal error: a fact is plain data: {error}")))
 }

@@ -14,7 +14,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::store::{Store, worth_repeating};
+use super::store::Store;
 use super::{CollectError, GRACE, Options};
 use crate::aws::session::{Caller, Entry, Role};
 use crate::aws::stop::Stop;
@@ -128,7 +128,7 @@ impl Sweep {
 
     /// Whether a unit was cut short by the end of the run: something in it is unknown that might be known.
     pub(super) fn is_cut_short(&self, lines: &[Line]) -> bool {
-        self.stop().is_set() && lines.iter().any(worth_repeating)
+        self.stop().is_set() && lines.iter().any(Line::may_tell_more)
     }
 }
 
