@@ -86,11 +86,14 @@ where
 {
     let listed = listed.once(|found| &found.arn);
     let mut lines = vec![listed.line(scope)];
-    let described = listed.items.into_iter().map(|(found, read)| {
-        let description = describe(found.clone());
-        async move { line(scope, kind, found, read, description.await) }
-    });
-    lines.extend(few_at_a_time(described).await);
+    // Most lists are empty, and thousands are asked for at a time: only what is described takes the room for it.
+    if !listed.items.is_empty() {
+        let described = listed.items.into_iter().map(|(found, read)| {
+            let description = describe(found.clone());
+            async move { line(scope, kind, found, read, description.await) }
+        });
+        lines.extend(Box::pin(few_at_a_time(described)).await);
+    }
     sorted(lines)
 }
 

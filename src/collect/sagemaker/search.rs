@@ -53,13 +53,26 @@ impl Searched {
         listed: &Listed<Found>,
         describe: impl for<'r> Fn(&'r SearchRecord, &Read) -> Option<Record<'r>>,
     ) -> Self {
+        // As few as most lists hold take no room for it.
+        if listed.items.len() <= FEW {
+            Self(BTreeMap::new())
+        } else {
+            Box::pin(Self::ask(scope, resource, listed, describe)).await
+        }
+    }
+
+    async fn ask(
+        scope: &Scope,
+        resource: ResourceType,
+        listed: &Listed<Found>,
+        describe: impl for<'r> Fn(&'r SearchRecord, &Read) -> Option<Record<'r>>,
+    ) -> Self {
         let mut found = BTreeMap::new();
         let mut missing: BTreeMap<&str, &Found> =
             listed.items.iter().map(|(item, _)| (item.arn.as_str(), item)).collect();
         let mut token = None;
         // A page more than they fill: others may be newer than those that were listed.
-        let pages = if missing.len() <= FEW { 0 } else { missing.len().div_ceil(PAGE as usize) + 1 };
-        for _ in 0..pages {
+        for _ in 0..missing.len().div_ceil(PAGE as usize) + 1 {
             let request = SearchInput::builder()
                 .resource(resource.clone())
                 .sort_by("CreationTime")
