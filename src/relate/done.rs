@@ -30,18 +30,28 @@ fn other(kind: &str, account: &AccountId, region: &Region, name: &str) -> u128 {
 }
 
 impl Done {
-    /// What of a reading is still to be read; none if nothing is.
-    pub fn left(&self, mut reading: Reading) -> Option<Reading> {
-        let Reading { account, region, buckets, probes, subnets, log_groups, deliveries, keys } = &mut reading;
-        let new = |digest: u128| !self.0.contains(&digest);
-        buckets.retain(|name| new(bucket(account, name)));
-        probes.retain(|name| new(probe(name)));
-        subnets.retain(|name| new(other("subnet", account, region, name)));
-        log_groups.retain(|name| new(other("log_group", account, region, name)));
-        keys.retain(|name| new(other("key", account, region, name)));
-        *deliveries &= new(other("deliveries", account, region, ""));
-        let names = [buckets, probes, subnets, log_groups, keys];
-        (*deliveries || names.iter().any(|names| !names.is_empty())).then_some(reading)
+    pub(crate) fn bucket(&self, account: &AccountId, name: &str) -> bool {
+        self.0.contains(&bucket(account, name))
+    }
+
+    pub(crate) fn probe(&self, name: &str) -> bool {
+        self.0.contains(&probe(name))
+    }
+
+    pub(crate) fn subnet(&self, account: &AccountId, region: &Region, name: &str) -> bool {
+        self.0.contains(&other("subnet", account, region, name))
+    }
+
+    pub(crate) fn log_group(&self, account: &AccountId, region: &Region, name: &str) -> bool {
+        self.0.contains(&other("log_group", account, region, name))
+    }
+
+    pub(crate) fn key(&self, account: &AccountId, region: &Region, name: &str) -> bool {
+        self.0.contains(&other("key", account, region, name))
+    }
+
+    pub(crate) fn deliveries(&self, account: &AccountId, region: &Region) -> bool {
+        self.0.contains(&other("deliveries", account, region, ""))
     }
 
     pub fn mark(&mut self, reading: &Reading) {
@@ -119,8 +129,8 @@ impl Unread {
     /// How many things are still to be read; what those lead to is not known yet. `home` is the partition's home
     /// region; nothing is asked in regions to skip.
     pub fn count(&self, home: &Region, skip: &[Region]) -> u64 {
-        let all = readings(&self.references, home).into_iter();
+        let all = readings(&self.references, home, &self.done, true).into_iter();
         let asked = all.filter(|r| self.entered.contains(&r.account) && !skip.contains(&r.region));
-        asked.filter_map(|reading| self.done.left(reading)).map(|left| left.things()).sum()
+        asked.map(|reading| reading.things()).sum()
     }
 }

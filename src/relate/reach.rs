@@ -9,6 +9,7 @@ use crate::inventory::{Fact, Line};
 use crate::model::hash;
 use crate::model::ids::{AccountId, Arn, Partition, Region};
 
+use super::done::Done;
 use super::{location, names};
 
 /// Names gathered from facts.
@@ -254,8 +255,10 @@ fn partition(line: &Line) -> Partition {
     line.region.as_ref().map_or_else(|| Partition::new("aws"), Partition::of_region)
 }
 
-/// What to read, by owner and region, as far as names are known; asked again after each round with what it found.
-pub fn readings(references: &References, home: &Region) -> Vec<Reading> {
+/// What is still to be read, by owner and region, as far as names are known; asked again after each round with what it
+/// found. Of a large organization that is little, and only that is put together. `probes`: also of buckets that no
+/// account lists.
+pub fn readings(references: &References, home: &Region, done: &Done, probes: bool) -> Vec<Reading> {
     let mut all: BTreeMap<(AccountId, Region), Reading> = BTreeMap::new();
     let mut at = |account: &AccountId, region: &Region, fill: &mut dyn FnMut(&mut Reading)| {
         let reading = all.entry((account.clone(), region.clone())).or_insert_with(|| Reading {
@@ -272,23 +275,42 @@ pub fn readings(references: &References, home: &Region) -> Vec<Reading> {
     };
     for (name, (from, from_region)) in &references.buckets {
         match references.owners.get(name) {
-            Some((owner, region)) => at(owner, region.unwrap_or(home), &mut |r| {
-                r.buckets.insert(name.clone());
-                r.deliveries |= references.ai_buckets.contains(name);
-            }),
-            None => at(from, from_region, &mut |r| {
-                r.probes.insert(name.clone());
-            }),
+            Some((owner, region)) => {
+                let region = region.unwrap_or(home);
+                if !done.bucket(owner, name) {
+                    at(owner, region, &mut |r| _ = r.buckets.insert(name.clone()));
+                }
+                if references.ai_buckets.contains(name) && !done.deliveries(owner, region) {
+                    at(owner, region, &mut |r| r.deliveries = true);
+                }
+            }
+            None if probes && !done.probe(name) => {
+                at(from, from_region, &mut |r| _ = r.probes.insert(name.clone()));
+            }
+            None => {}
         }
     }
-    for ((account, region), subnets) in &references.subnets {
-        at(account, region, &mut |r| r.subnets.extend(subnets.iter().cloned()));
+    for ((account, region), subnet) in each(&references.subnets) {
+        if !done.subnet(account, region, subnet) {
+            at(account, region, &mut |r| _ = r.subnets.insert(subnet.clone()));
+        }
     }
-    for ((account, region), groups) in &references.log_groups {
-        at(account, region, &mut |r| r.log_groups.extend(groups.iter().cloned()));
+    for ((account, region), group) in each(&references.log_groups) {
+        if !done.log_group(account, region, group) {
+            at(account, region, &mut |r| _ = r.log_groups.insert(group.clone()));
+        }
     }
-    for ((account, region), keys) in &references.keys {
-        at(account, region, &mut |r| r.keys.extend(keys.iter().cloned()));
+    for ((account, region), key) in each(&references.keys) {
+        if !done.key(account, region, key) {
+            at(account, region, &mut |r| _ = r.keys.insert(key.clone()));
+        }
     }
     all.into_values().collect()
+}
+
+/// Names with their place.
+fn each(
+    names: &BTreeMap<(AccountId, Region), BTreeSet<String>>,
+) -> impl Iterator<Item = (&(AccountId, Region), &String)> {
+    names.iter().flat_map(|(place, names)| names.iter().map(move |name| (place, name)))
 }

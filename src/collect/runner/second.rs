@@ -64,19 +64,15 @@ impl Sweep {
         drop(kept);
         for _ in 0..ROUNDS {
             let mut by_account: BTreeMap<AccountId, Vec<Reading>> = BTreeMap::new();
-            for mut reading in readings(&census.references, &self.home) {
-                // Whose a bucket is that no account of a shard lists is known when all shards are merged.
-                if self.options.shard.is_some() {
-                    reading.probes.clear();
-                }
+            // Whose a bucket is that no account of a shard lists is known when all shards are merged.
+            let probes = self.options.shard.is_none();
+            for reading in readings(&census.references, &self.home, &read, probes) {
                 let skipped = self.options.skip_regions.contains(&reading.region);
                 if skipped || !census.entered.contains(&reading.account) {
                     continue;
                 }
-                if let Some(reading) = read.left(reading) {
-                    read.mark(&reading);
-                    by_account.entry(reading.account.clone()).or_default().push(reading);
-                }
+                read.mark(&reading);
+                by_account.entry(reading.account.clone()).or_default().push(reading);
             }
             if by_account.is_empty() || self.stop().is_set() {
                 break;
@@ -141,15 +137,11 @@ impl Sweep {
         let mut read = Done::default();
         let mut lines = Vec::new();
         for _ in 0..ROUNDS {
-            let mut own = Vec::new();
-            for mut reading in readings(known, &self.home) {
-                // Whose a bucket is that the account does not list, others may tell.
-                reading.probes.clear();
-                if reading.account != entry.account || self.options.skip_regions.contains(&reading.region) {
-                    continue;
-                }
-                own.extend(read.left(reading));
-            }
+            // Whose a bucket is that the account does not list, others may tell.
+            let mut own = readings(known, &self.home, &read, false);
+            own.retain(|reading| {
+                reading.account == entry.account && !self.options.skip_regions.contains(&reading.region)
+            });
             if own.is_empty() || self.stop().is_set() {
                 break;
             }
