@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::inventory::AccountFacts;
 use crate::inventory::offered::lacks;
 use crate::inventory::operations;
 use crate::inventory::organizations::{AccountEntry, Organization};
-use crate::inventory::{AccountFacts, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Unknown, Why};
 use crate::results::{Failure, RegionCoverage};
@@ -40,7 +40,7 @@ impl Failures {
     /// Adds what the facts of the account could not tell.
     pub(super) fn add(&mut self, facts: &AccountFacts) {
         for line in &facts.lines {
-            for unknown in unknowns(line) {
+            for unknown in line.unknowns() {
                 let region = unknown.region.clone().or_else(|| line.region.clone());
                 self.note(region, line.id.as_str(), unknown);
             }
@@ -94,36 +94,6 @@ impl Failures {
 fn failed_call(unknown: &Unknown) -> bool {
     !unknown.call.is_empty()
         && !matches!(unknown.why, Why::NotCollected | Why::Capped | Why::Foreign | Why::NotEntered | Why::Undecidable)
-}
-
-/// Every unknown inside a line, wherever its fact keeps them.
-fn unknowns(line: &Line) -> Vec<Unknown> {
-    fn walk(value: &serde_json::Value, found: &mut Vec<Unknown>) {
-        match value {
-            serde_json::Value::Object(map) => {
-                for (key, inner) in map {
-                    // `Told` and `Observed` are written as one-key objects with this key.
-                    let unknown = (key == "unknown" && map.len() == 1)
-                        .then(|| serde_json::from_value::<Unknown>(inner.clone()).ok())
-                        .flatten();
-                    match unknown {
-                        Some(unknown) => found.push(unknown),
-                        None => walk(inner, found),
-                    }
-                }
-            }
-            serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
-            _ => {}
-        }
-    }
-    let plain = "internal error: a fact is plain data";
-    let mut found = Vec::new();
-    // Most lines say nothing unknown, which their text tells soonest.
-    let text = serde_json::to_string(&line.fact).unwrap_or_else(|e| panic!("{plain}: {e}"));
-    if text.contains("\"unknown\"") {
-        walk(&serde_json::from_str(&text).unwrap_or_else(|e| panic!("{plain}: {e}")), &mut found);
-    }
-    found
 }
 
 /// Regions read and left out in an account that was entered.

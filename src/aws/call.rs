@@ -145,7 +145,7 @@ impl<'a> Asking<'a> {
         };
         let room = match lane.room.try_acquire() {
             Ok(room) => room,
-            // There is none, as nobody closes it.
+            // None is free.
             Err(_) => {
                 let room = stop.or(lane.room.acquire()).await.ok_or_else(|| ended(ground, operation))?;
                 room.unwrap_or_else(|closed| panic!("internal error: room is never closed: {closed}"))

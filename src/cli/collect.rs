@@ -128,18 +128,19 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     run.copy(&writer).inspect_err(|_| run.rescue())?;
     // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
     sweeping.store(false, Ordering::Relaxed);
-    if let (Some(unknown), None) = (&outcome.list_broken_off, outcome.ended_early) {
+    if let Some(unknown) = &outcome.not_listed {
         let said = visible(&unknown.sentence());
-        out::say(&format!(
-            "warning: the list of accounts broke off ({said}): accounts behind are missing; the same command with --resume \
-             lists them\n"
-        ));
-    }
-    if let (Some(unknown), false) = (&outcome.unlisted, outcome.list_kept) {
-        let said = visible(&unknown.sentence());
-        out::say(&format!(
-            "warning: the organization could not be listed ({said}): only the caller's account is assessed\n"
-        ));
+        if outcome.single_account && !outcome.list_kept {
+            out::say(&format!(
+                "warning: the organization could not be listed ({said}): only the caller's account is assessed\n"
+            ));
+        }
+        if !outcome.single_account && unknown.why.passing() && outcome.ended_early.is_none() {
+            out::say(&format!(
+                "warning: the list of accounts broke off ({said}): accounts behind are missing; the same command with \
+                 --resume lists them\n"
+            ));
+        }
     }
     if outcome.lost > 0 && outcome.ended_early.is_none() {
         let calls = if outcome.lost == 1 { "1 call".to_owned() } else { format!("{} calls", outcome.lost) };

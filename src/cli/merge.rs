@@ -174,12 +174,17 @@ fn reached(readers: &[SnapshotReader], whole: &Whole) -> anyhow::Result<Unread> 
 
 /// Adds what an earlier attempt has read across shards.
 fn add_read(writer: &SnapshotWriter, reached: &mut Unread) -> anyhow::Result<()> {
-    for file in writer.files() {
-        let account = file.strip_prefix("accounts/").and_then(|file| file.strip_suffix("/reached.jsonl.zst"));
-        if let Some(account) = account {
-            reached.add_read(&AccountId::new(account), &writer.read(&file)?);
+    let each = writer.files().into_par_iter().map(|file| -> anyhow::Result<Unread> {
+        let mut read = Unread::default();
+        if let Some(account) = file.strip_prefix("accounts/").and_then(|file| file.strip_suffix("/reached.jsonl.zst")) {
+            read.add_read(&AccountId::new(account), &writer.read(&file)?);
         }
-    }
+        Ok(read)
+    });
+    reached.merge(each.try_reduce(Unread::default, |mut all, one| {
+        all.merge(one);
+        Ok(all)
+    })?);
     Ok(())
 }
 

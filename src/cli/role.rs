@@ -81,9 +81,11 @@ fn principal(text: &str) -> Result<String, String> {
         Some(arn) => matches!(arn.service, "iam" | "sts") && AccountId::parse(arn.account).is_ok(),
         None => AccountId::parse(text).is_ok(),
     };
-    let expected =
-        "the ARN of a user or role, such as arn:aws:iam::111122223333:role/Auditor, or the twelve digits of an account";
-    named.then(|| text.to_owned()).ok_or_else(|| format!("not {expected}"))
+    named.then(|| text.to_owned()).ok_or_else(|| {
+        "neither the ARN of a user or role, such as arn:aws:iam::111122223333:role/Auditor, nor the twelve digits of an \
+         account"
+            .to_owned()
+    })
 }
 
 fn role_name(text: &str) -> Result<String, String> {

@@ -141,10 +141,8 @@ pub struct CollectOutcome {
     pub single_account: bool,
     /// Why it ended before everything was read; none if everything was.
     pub ended_early: Option<Cause>,
-    /// Why the list of accounts broke off, where asking again may tell the rest.
-    pub list_broken_off: Option<Unknown>,
-    /// Why there is no list of the accounts of an organization, so that only the caller's was entered.
-    pub unlisted: Option<Unknown>,
+    /// Why the list of accounts is not whole; of a single account, why there is none.
+    pub not_listed: Option<Unknown>,
     /// That of an earlier run was kept instead, so that accounts in it were not come to.
     pub list_kept: bool,
     /// Calls that came to nothing and might not another time.
@@ -252,8 +250,7 @@ impl Collection {
             selected: 0,
             single_account: false,
             ended_early: self.options.stop.cause(),
-            list_broken_off: None,
-            unlisted: None,
+            not_listed: None,
             list_kept: false,
             lost: self.caller.common.ledger.lost(),
             calls: self.caller.common.ledger.calls(),
@@ -312,11 +309,9 @@ impl Collection {
         let outcome = CollectOutcome { entered: swept?, single_account: kind.single_account, ..self.outcome() };
         let Some(listed) = listed else { return Ok(outcome) };
         let (Organization { accounts, listed, .. }, list_kept) = joined(listed)?;
-        let (unlisted, broken_off) = if outcome.single_account { (listed.err(), None) } else { (None, listed.err()) };
         Ok(CollectOutcome {
             list_kept,
-            list_broken_off: broken_off.filter(|unknown| unknown.why.passing()),
-            unlisted,
+            not_listed: listed.err(),
             accounts: accounts.iter().filter(|account| self.enters(account)).count(),
             selected: accounts.iter().filter(|account| account.selected).count(),
             ..outcome

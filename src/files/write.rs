@@ -356,13 +356,11 @@ impl SnapshotWriter {
             Some((folder, name)) => (self.dir.join(folder), name),
             None => (self.dir.clone(), file),
         };
-        // Before and after: what is made elsewhere is in somebody's way, and what went elsewhere is not ours.
         self.in_place(&self.state.lock().unwrap_or_else(PoisonError::into_inner).journal)?;
         disk::create_private_dir(&folder)?;
         let sha256 = disk::replace(&folder, name, Privacy::Owner, write)?;
         let entry = journal_line(&JournalEntry::Written { file: file.to_owned(), sha256: sha256.clone(), lines });
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.in_place(&state.journal)?;
         let before = state.journal.metadata().map(|data| data.len());
         let appended = state.journal.write_all(&entry).and_then(|()| match journalled {
             Journalled::Now => state.journal.sync_data(),
@@ -377,7 +375,8 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// Whether the folder is still the one the snapshot was begun in: what is written elsewhere nobody finds again.
+    /// Whether the folder is still the one the snapshot was begun in: what is written elsewhere nobody
+    /// finds again, and it may be in another run's way.
     fn in_place(&self, journal: &File) -> Result<(), FileError> {
         let path = self.dir.join(JOURNAL);
         let found = fs::metadata(&path).map_err(|e| FileError::new("find", &path, e))?;

@@ -20,7 +20,7 @@ pub mod workload;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ids::{AccountId, Region, ResourceId};
-use crate::model::observed::{Told, Unknown, Why, told};
+use crate::model::observed::{Told, Unknown, told};
 use crate::model::time::Timestamp;
 
 /// One successful call that contributed to a fact.
@@ -67,28 +67,39 @@ impl Line {
         }
     }
 
-    /// Why what it does not tell is unknown: a reason for each unknown.
-    pub fn reasons(&self) -> Vec<Why> {
-        fn walk(value: &serde_json::Value, found: &mut Vec<Why>) {
+    /// Every unknown in it, wherever its fact keeps them.
+    pub fn unknowns(&self) -> Vec<Unknown> {
+        fn walk(value: &serde_json::Value, found: &mut Vec<Unknown>) {
             match value {
-                serde_json::Value::Object(members) => {
-                    let why = members.get("call").and(members.get("why"));
-                    found.extend(why.and_then(|why| serde_json::from_value::<Why>(why.clone()).ok()));
-                    members.values().for_each(|value| walk(value, found));
+                serde_json::Value::Object(map) => {
+                    for (key, inner) in map {
+                        // `Told` and `Observed` are written as one-key objects with this key.
+                        let unknown = (key == "unknown" && map.len() == 1)
+                            .then(|| serde_json::from_value::<Unknown>(inner.clone()).ok())
+                            .flatten();
+                        match unknown {
+                            Some(unknown) => found.push(unknown),
+                            None => walk(inner, found),
+                        }
+                    }
                 }
-                serde_json::Value::Array(values) => values.iter().for_each(|value| walk(value, found)),
+                serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
                 _ => {}
             }
         }
-        let value = serde_json::to_value(&self.fact);
+        let plain = "internal error: a fact is plain data";
         let mut found = Vec::new();
-        walk(&value.unwrap_or_else(|error| panic!("internal error: a fact is plain data: {error}")), &mut found);
+        // Most lines say nothing unknown, which their text tells soonest.
+        let text = serde_json::to_string(&self.fact).unwrap_or_else(|e| panic!("{plain}: {e}"));
+        if text.contains("\"unknown\"") {
+            walk(&serde_json::from_str(&text).unwrap_or_else(|e| panic!("{plain}: {e}")), &mut found);
+        }
         found
     }
 
     /// Whether it holds an unknown that may be known when asked again.
     pub fn may_tell_more(&self) -> bool {
-        self.reasons().into_iter().any(Why::passing)
+        self.unknowns().iter().any(|unknown| unknown.why.passing())
     }
 }
 

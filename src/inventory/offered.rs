@@ -7,8 +7,9 @@
 //! Sources, as of 2026-11: <https://docs.aws.amazon.com/general/latest/gr/bedrock.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/endpoints-region-availability.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/agents-supported.html>,
-//! <https://docs.aws.amazon.com/bedrock/latest/userguide/flows-supported.html> (knowledge bases are within these),
-//! <https://docs.aws.amazon.com/general/latest/gr/sagemaker.html>.
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/flows-supported.html>, and for SageMaker and other partitions the
+//! endpoints that botocore 1.40 lists. me-south-1 and mx-central-1 are
+//! counted in without having been seen there: too many costs an unknown, too few may hide something.
 
 use crate::model::ids::Region;
 use crate::model::observed::{Unknown, Why};
@@ -53,33 +54,25 @@ const BEDROCK: &[&str] = &[
     "us-west-2",
 ];
 
-/// Regions of `bedrock-agent:`, which has flows in more regions than agents.
-const BEDROCK_AGENT: &[&str] = &[
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-2",
+/// Of these, regions without `bedrock-agent:`.
+const NO_BEDROCK_AGENT: &[&str] = &[
+    "af-south-1",
+    "ap-east-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-west-1",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "us-iso-east-1",
+    "us-west-1",
 ];
 
-/// Of these, regions without agents.
+/// Regions with it that have flows and no agents.
 const NO_AGENTS: &[&str] = &["ap-northeast-3", "ap-south-2", "eu-north-1", "eu-south-1", "eu-south-2", "us-gov-east-1"];
 
 /// Regions without SageMaker, in partitions whose other regions have it.
@@ -92,7 +85,7 @@ pub fn offered(call: &str, region: &Region) -> bool {
     match service {
         "bedrock" => BEDROCK.contains(&region),
         "bedrock-agent" if operation.ends_with("Agents") && NO_AGENTS.contains(&region) => false,
-        "bedrock-agent" => BEDROCK_AGENT.contains(&region),
+        "bedrock-agent" => BEDROCK.contains(&region) && !NO_BEDROCK_AGENT.contains(&region),
         "sagemaker" => !NO_SAGEMAKER.contains(&region),
         _ => true,
     }

@@ -962,23 +962,27 @@ fn a_denied_list_opens_its_population() {
 
 #[test]
 fn a_region_without_a_service_has_nothing_of_it() {
-    let absent = |region: &'static str| {
+    // Every account has one region more, where calls of a service find none.
+    let absent = |region: &'static str, service: &'static str| {
+        let lacks = move |call: &str| Unknown { why: Why::ServiceAbsent, ..denied(call) };
         move |e: &mut Estate| {
             for lines in e.accounts.values_mut() {
-                let elsewhere = |line: &Line| Line { region: Some(region.into()), ..line.clone() };
-                let agents = |line: &&Line| match &line.fact {
-                    Fact::Listing(_) | Fact::Bedrock(_) => {
-                        line.region.as_ref().is_some_and(|r| r.as_str() == "eu-west-1")
+                let mut added = Vec::new();
+                for line in lines.iter().filter(|line| line.region.as_ref().is_some_and(|r| r.as_str() == "eu-west-1"))
+                {
+                    let mut fact = line.fact.clone();
+                    match &mut fact {
+                        Fact::Listing(listing) if listing.call.starts_with(service) => {
+                            listing.count = Err(lacks(&listing.call));
+                        }
+                        Fact::Bedrock(bedrock) if service == "bedrock" => {
+                            let call = "bedrock:GetModelInvocationLoggingConfiguration";
+                            bedrock.logging = Observed::Unknown(lacks(call));
+                        }
+                        Fact::Listing(_) | Fact::Bedrock(_) => {}
+                        _ => continue,
                     }
-                    _ => false,
-                };
-                let mut added: Vec<Line> = lines.iter().filter(agents).map(elsewhere).collect();
-                for line in &mut added {
-                    if let Fact::Listing(listing) = &mut line.fact
-                        && listing.call.starts_with("bedrock-agent:")
-                    {
-                        listing.count = Err(Unknown { why: Why::ServiceAbsent, ..denied(&listing.call) });
-                    }
+                    added.push(Line { region: Some(region.into()), fact, ..line.clone() });
                 }
                 lines.extend(added);
                 for line in lines {
@@ -990,9 +994,19 @@ fn a_region_without_a_service_has_nothing_of_it() {
             }
         }
     };
-    expect(&[], absent("us-west-1"));
+    expect(&[], absent("us-west-1", "bedrock-agent:"));
+    expect(&[], absent("ap-east-1", "bedrock"));
+    expect(&[], absent("ap-southeast-6", "sagemaker:"));
+    // Nobody can use Bedrock where there is none.
+    let unused = |region, service| {
+        let mut estate = Estate::healthy();
+        absent(region, service)(&mut estate);
+        estate.status_of("bedrock-unused-region-open", &format!("{PROD}:{region}"))
+    };
+    assert_eq!(unused("ap-east-1", "bedrock"), [] as [&str; 0]);
+    assert_eq!(unused("us-west-1", "bedrock-agent:"), ["fail"]);
     // Where AWS offers it, such an answer may be of anything between.
-    let gaps = gaps_of(absent("ap-south-1"));
+    let gaps = gaps_of(absent("ap-south-1", "bedrock-agent:"));
     assert!(!gaps.is_empty() && gaps.iter().all(|gap| gap.starts_with("unknown")), "{gaps:#?}");
 }
 

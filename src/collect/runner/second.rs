@@ -116,11 +116,9 @@ impl Sweep {
         let references = References::of(&lines);
         let mut told = Done::default();
         told.mark_lines(&unit.account, &lines);
-        let lines = if unit.before {
-            let before = self.store.read(&file).await?;
-            if self.store.completes { bettered(&unit.account, before, lines) } else { merged(before, lines) }
-        } else {
-            lines
+        let lines = match unit.before {
+            true => bettered(&unit.account, self.store.read(&file).await?, lines),
+            false => lines,
         };
         self.store.write(file, lines).await?;
         Ok(Some((unit.account, references, told)))
@@ -280,19 +278,17 @@ fn merge(into: &mut Reading, other: Reading) {
 
 /// The lines of a file after some of what they tell of was asked again: of two that tell of the same, the one that
 /// leaves less unknown.
-fn bettered(account: &AccountId, before: Vec<Line>, after: Vec<Line>) -> Vec<Line> {
+fn bettered(account: &AccountId, mut before: Vec<Line>, mut after: Vec<Line>) -> Vec<Line> {
     // Not by id: of a bucket that could not be located before, the line has no region.
-    let lacks = |lines: &[Line]| -> BTreeMap<u128, usize> {
-        lines.iter().filter_map(|line| Some((thing(account, line)?, line.reasons().len()))).collect()
-    };
-    let (old, new) = (lacks(&before), lacks(&after));
-    let worse = |line: &Line, than: &BTreeMap<u128, usize>, or_equal: bool| {
-        let other = thing(account, line).and_then(|thing| than.get(&thing));
-        other.is_some_and(|other| *other < line.reasons().len() || (or_equal && *other == line.reasons().len()))
-    };
-    let kept = before.into_iter().filter(|line| !worse(line, &new, true)).collect();
-    let added = after.into_iter().filter(|line| !worse(line, &old, false)).collect();
-    merged(kept, added)
+    let of = |line: &Line| thing(account, line);
+    let lacked: BTreeMap<u128, usize> =
+        before.iter().filter_map(|line| Some((of(line)?, line.unknowns().len()))).collect();
+    after.retain(|line| {
+        of(line).and_then(|thing| lacked.get(&thing)).is_none_or(|lacked| line.unknowns().len() <= *lacked)
+    });
+    let told: BTreeSet<u128> = after.iter().filter_map(of).collect();
+    before.retain(|line| of(line).is_none_or(|thing| !told.contains(&thing)));
+    merged(before, after)
 }
 
 /// The lines of two rounds. A later round may list again what an earlier one listed; the later word stands.

@@ -60,7 +60,10 @@ fn model_uses(primary: Option<&ContainerDefinition>, containers: &[ContainerDefi
 
 fn container_uses(uses: &mut Uses, path: &str, container: &ContainerDefinition) {
     uses.add(S3Role::Artifact, format!("{path}.ModelDataUrl"), container.model_data_url.as_ref());
-    package_uses(uses, path, container);
+    // A model made from a package of the registry may name no data of its own: where that is, the package says.
+    if container.model_data_url.is_none() && container.model_data_source.is_none() {
+        uses.add(S3Role::Artifact, format!("{path}.ModelPackageName"), container.model_package_name.as_ref());
+    }
     if let Some(source) = container.model_data_source.as_ref().and_then(|data| data.s3_data_source.as_ref()) {
         source_uses(uses, &format!("{path}.ModelDataSource.S3DataSource"), source);
     }
@@ -68,14 +71,6 @@ fn container_uses(uses: &mut Uses, path: &str, container: &ContainerDefinition) 
         if let Some(source) = &additional.s3_data_source {
             source_uses(uses, &format!("{path}.AdditionalModelDataSources[{i}].S3DataSource"), source);
         }
-    }
-}
-
-/// A model made from a package of the registry may name no data of its own: where the artefacts are, the package says.
-fn package_uses(uses: &mut Uses, path: &str, container: &ContainerDefinition) {
-    let own = container.model_data_url.is_some() || container.model_data_source.is_some();
-    if !own {
-        uses.add(S3Role::Artifact, format!("{path}.ModelPackageName"), container.model_package_name.as_ref());
     }
 }
 
