@@ -142,13 +142,7 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
             ));
         }
     }
-    if outcome.lost > 0 && outcome.ended_early.is_none() {
-        let calls = if outcome.lost == 1 { "1 call".to_owned() } else { format!("{} calls", outcome.lost) };
-        out::say(&format!(
-            "warning: {calls} came to nothing for reasons that may pass, and what they would have told is unknown; the \
-             same command with --resume asks again\n"
-        ));
-    }
+    warn_of_lost(outcome.lost, outcome.ended_early);
     if let Some(error) = cut_off(outcome.ended_early) {
         return Err(error);
     }
@@ -166,6 +160,17 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     }
     let interrupted = outcome.ended_early == Some(Cause::Interrupted);
     Ok(Swept { run, digest, interrupted, _listening: runtime })
+}
+
+/// Says how many calls another run might get answered.
+pub(super) fn warn_of_lost(lost: u64, ended_early: Option<Cause>) {
+    if lost > 0 && ended_early.is_none() {
+        let calls = if lost == 1 { "1 call".to_owned() } else { format!("{lost} calls") };
+        out::say(&format!(
+            "warning: {calls} came to nothing for reasons that may pass, and what they would have told is unknown; the \
+             same command with --resume asks again\n"
+        ));
+    }
 }
 
 /// What to say where a run ended because AWS could no longer be asked; the snapshot is sealed.

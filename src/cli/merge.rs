@@ -75,8 +75,6 @@ struct Completion {
     clock_skew_seconds: Option<i64>,
     /// Things that nobody read.
     unread: u64,
-    /// Calls that came to nothing and might not another time.
-    lost: u64,
     interrupted: bool,
     /// Why AWS could no longer be asked.
     cut_off: Option<anyhow::Error>,
@@ -260,13 +258,6 @@ fn warnings(whole: &Whole, completion: &Completion) -> Vec<String> {
             counted(usize::try_from(completion.unread).unwrap_or(usize::MAX), "thing")
         ));
     }
-    if completion.lost > 0 {
-        said.push(format!(
-            "{} came to nothing for reasons that may pass, and what they would have told is unknown; the same command \
-             with --resume asks again",
-            counted(usize::try_from(completion.lost).unwrap_or(usize::MAX), "call")
-        ));
-    }
     said
 }
 
@@ -326,6 +317,7 @@ fn complete(
     let completing =
         collection.complete(&run_id, as_of, &whole.organization, collect::sink(run, writer), collect::progress(global));
     let outcome = runtime.block_on(completing).map_err(collect::explained)?;
+    collect::warn_of_lost(outcome.lost, outcome.ended_early);
     if outcome.ended_early.is_some() {
         out::say("ended early: what is complete was kept; the same command with --resume goes on\n");
     }
@@ -335,7 +327,6 @@ fn complete(
         clock_skew_seconds: outcome.clock_skew_seconds,
         // How much is left of it is not known, but something may be.
         unread: if outcome.ended_early.is_some() { unread } else { 0 },
-        lost: if outcome.ended_early.is_some() { 0 } else { outcome.lost },
         interrupted: outcome.ended_early == Some(runner::Cause::Interrupted),
         cut_off: collect::cut_off(outcome.ended_early),
         listening: Some((runtime, sealing)),
