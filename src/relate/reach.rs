@@ -124,6 +124,23 @@ impl References {
         }
     }
 
+    /// Drops the names that nothing is left to be read of; whose the buckets are stays. What names one again finds it
+    /// among what is done.
+    pub fn forget(&mut self, home: &Region, done: &Done) {
+        let Self { owners, buckets, ai_buckets, subnets, log_groups, keys } = self;
+        buckets.retain(|name, _| match owners.get(name) {
+            Some((owner, region)) => {
+                let deliveries = ai_buckets.contains(name) && !done.deliveries(owner, region.unwrap_or(home));
+                deliveries || !done.bucket(owner, name)
+            }
+            None => !done.probe(name),
+        });
+        ai_buckets.retain(|name| buckets.contains_key(name));
+        keep(subnets, |(account, region), name| !done.subnet(account, region, name));
+        keep(log_groups, |(account, region), name| !done.log_group(account, region, name));
+        keep(keys, |(account, region), name| !done.key(account, region, name));
+    }
+
     fn bucket(&mut self, line: &Line, name: &str) {
         let region = line.region.clone().unwrap_or_else(|| partition(line).home_region());
         self.refer(name.to_owned(), (line.account.clone(), region));
@@ -306,6 +323,17 @@ pub fn readings(references: &References, home: &Region, done: &Done, probes: boo
         }
     }
     all.into_values().collect()
+}
+
+/// Drops names, and places without any.
+fn keep(
+    names: &mut BTreeMap<(AccountId, Region), BTreeSet<String>>,
+    one: impl Fn(&(AccountId, Region), &String) -> bool,
+) {
+    names.retain(|place, names| {
+        names.retain(|name| one(place, name));
+        !names.is_empty()
+    });
 }
 
 /// Names with their place.

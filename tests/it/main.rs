@@ -19,6 +19,7 @@ mod gate;
 mod merge;
 #[cfg(feature = "aws")]
 mod moto;
+mod reach;
 mod report;
 #[path = "../samples/mod.rs"]
 mod samples;

@@ -131,7 +131,10 @@ impl Sweep {
                 biased;
                 reached = reach => {
                     let reached = reached?;
-                    counted.reached = self.store.has(&reached_file(&account.id)).then_some(reached);
+                    if self.store.has(&reached_file(&account.id)) {
+                        counted.references.forget(&self.home, &reached);
+                        counted.reached = Some(reached);
+                    }
                 }
                 () = ended => {}
             }

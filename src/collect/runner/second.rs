@@ -62,6 +62,7 @@ impl Sweep {
             written.insert(account);
         }
         drop(kept);
+        census.references.forget(&self.home, &read);
         for _ in 0..ROUNDS {
             let mut by_account: BTreeMap<AccountId, Vec<Reading>> = BTreeMap::new();
             // Whose a bucket is that no account of a shard lists is known when all shards are merged.
