@@ -17,8 +17,9 @@ use crate::cli::remote::Remote;
 use crate::collect::progress::Progress;
 use crate::collect::runner::{self, Cause, CollectError, CollectOutcome, Limits, Options, Sink, Stop};
 use crate::config::{self, Config};
-use crate::files::{Ending, SNAPSHOT, SnapshotError, SnapshotWriter};
+use crate::files::{Ending, ORGANIZATION, SNAPSHOT, SnapshotError, SnapshotWriter};
 use crate::inventory::Line;
+use crate::inventory::organizations::Organization;
 use crate::model::ids::{AccountId, Region};
 use crate::model::shard::Shard;
 
@@ -314,8 +315,8 @@ impl Sink for Kept {
         self.writer.read(file).map_err(whole_chain)
     }
 
-    fn read_json(&self, file: &str) -> Result<serde_json::Value, String> {
-        self.writer.read_json(file).map_err(whole_chain)
+    fn organization(&self) -> Result<Option<Organization>, String> {
+        self.writer.organization().map_err(whole_chain)
     }
 
     fn write_lines(&self, file: &str, lines: Vec<Line>) -> Result<(), String> {
@@ -323,9 +324,9 @@ impl Sink for Kept {
         self.copy(file)
     }
 
-    fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), String> {
-        self.writer.write_json(file, value).map_err(whole_chain)?;
-        self.copy(file)
+    fn write_organization(&self, organization: &Organization) -> Result<(), String> {
+        self.writer.write_organization(organization).map_err(whole_chain)?;
+        self.copy(ORGANIZATION)
     }
 }
 

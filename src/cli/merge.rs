@@ -16,7 +16,7 @@ use crate::cli::out;
 use crate::cli::pipeline::{now, run_id};
 use crate::cli::place::{Credentials, Place, Resume, RunFolder, Sources, StoreArgs};
 use crate::config::Config;
-use crate::files::{Ending, ORGANIZATION, SNAPSHOT, SnapshotReader, SnapshotWriter};
+use crate::files::{Ending, SNAPSHOT, SnapshotReader, SnapshotWriter};
 use crate::inventory::Fact;
 use crate::merge::{self, Part, Whole};
 use crate::model::ids::{AccountId, Arn, Partition, Region};
@@ -212,11 +212,12 @@ fn assemble(
         Some(remote) => remote.claim(run.dir())?,
         None => {}
     }
-    let organization = serde_json::to_value(&whole.organization)?;
-    writer.write_json(ORGANIZATION, &organization)?;
-    let files = readers.iter().flat_map(|reader| reader.manifest().files.keys().map(move |file| (reader, file)));
-    let files: Vec<_> = files.filter(|(_, file)| file.starts_with("accounts/")).collect();
-    files.par_iter().try_for_each(|(reader, file)| writer.adopt(reader, file))?;
+    writer.write_organization(&whole.organization)?;
+    let mut files = Vec::new();
+    for reader in readers {
+        files.extend(reader.account_files()?.into_iter().map(|file| (reader, file)));
+    }
+    files.par_iter().try_for_each(|(reader, (file, lines))| writer.adopt(reader, file, *lines))?;
     Ok(Arc::new(writer))
 }
 

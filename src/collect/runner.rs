@@ -34,7 +34,7 @@ use crate::model::time::Timestamp;
 use super::organizations::{Chosen, Feed, Selection, discover};
 use super::progress::Progress;
 use super::scope::Frame;
-use store::{ORGANIZATION, Store};
+use store::Store;
 use sweep::Sweep;
 
 /// The calls the runner itself makes in an account.
@@ -50,10 +50,10 @@ pub trait Sink: Send + Sync {
     fn done(&self, file: &str) -> bool;
     /// The lines of a completed file.
     fn read(&self, file: &str) -> Result<Vec<Line>, String>;
-    /// The value of a completed file.
-    fn read_json(&self, file: &str) -> Result<serde_json::Value, String>;
+    /// Who was in scope, if an earlier run has found out.
+    fn organization(&self) -> Result<Option<Organization>, String>;
     fn write_lines(&self, file: &str, lines: Vec<Line>) -> Result<(), String>;
-    fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), String>;
+    fn write_organization(&self, organization: &Organization) -> Result<(), String>;
 }
 
 /// What a run is asked for.
@@ -308,19 +308,8 @@ impl Collection {
         sweep.store.settle().await;
         let outcome = CollectOutcome { entered: swept?, single_account: kind.single_account, ..self.outcome() };
         let Some(listed) = listed else { return Ok(outcome) };
-        let (Organization { accounts, listed, .. }, list_kept) = joined(listed)?;
-        Ok(CollectOutcome {
-            list_kept,
-            not_listed: listed.err(),
-            accounts: accounts.iter().filter(|account| self.enters(account)).count(),
-            selected: accounts.iter().filter(|account| account.selected).count(),
-            ..outcome
-        })
-    }
-
-    /// Whether an account is one to try.
-    fn enters(&self, account: &Account) -> bool {
-        may_be_entered(account) && self.options.shard.is_none_or(|shard| shard.holds(&account.id))
+        let Listed { accounts, selected, not_listed, kept } = joined(listed)?;
+        Ok(CollectOutcome { list_kept: kept, not_listed, accounts, selected, ..outcome })
     }
 
     /// How many accounts were entered.
@@ -353,33 +342,45 @@ pub fn operations() -> Vec<String> {
     all
 }
 
-/// Lists the organization and puts it into the snapshot; true if the list of an earlier run is kept there instead.
+/// What is left of the list of accounts once it is on disk.
+struct Listed {
+    /// Those to be entered.
+    accounts: usize,
+    selected: usize,
+    /// Why these are not all.
+    not_listed: Option<Unknown>,
+    /// The list of an earlier run stays there instead.
+    kept: bool,
+}
+
+/// Lists the organization and puts it into the snapshot.
 async fn list(
     caller: &Caller,
     frame: &Frame,
     selection: &Selection,
     feed: Feed,
     store: &Store,
-) -> Result<(Organization, bool), CollectError> {
+) -> Result<Listed, CollectError> {
     let organization = discover(caller, frame, selection, feed).await.map_err(CollectError::Selection)?;
-    let value = serde_json::to_value(&organization)
-        .unwrap_or_else(|error| panic!("internal error: an organization is plain data: {error}"));
-    let kept = organization.listed.is_err() && earlier_is_fuller(&organization, store).await;
-    if !kept {
-        store.write_json(ORGANIZATION, value).await?;
+    let shard = selection.shard;
+    let enters = |account: &&Account| may_be_entered(account) && shard.is_none_or(|shard| shard.holds(&account.id));
+    let listed = Listed {
+        accounts: organization.accounts.iter().filter(enters).count(),
+        selected: organization.accounts.iter().filter(|account| account.selected).count(),
+        not_listed: organization.listed.as_ref().err().cloned(),
+        kept: organization.listed.is_err() && earlier_is_fuller(&organization, store).await,
+    };
+    if !listed.kept {
+        store.write_organization(organization).await?;
     }
-    Ok((organization, kept))
+    Ok(listed)
 }
 
 /// Whether the list of an earlier run is to stay in place of one that broke off: it is whole, or holds more.
 async fn earlier_is_fuller(organization: &Organization, store: &Store) -> bool {
-    if !store.has(ORGANIZATION) {
-        return false;
-    }
     // One that cannot be read back is no loss.
-    let Ok(earlier) = store.read_json(ORGANIZATION).await else { return false };
-    serde_json::from_value::<Organization>(earlier)
-        .is_ok_and(|earlier| earlier.listed.is_ok() || earlier.accounts.len() > organization.accounts.len())
+    let Ok(Some(earlier)) = store.organization().await else { return false };
+    earlier.listed.is_ok() || earlier.accounts.len() > organization.accounts.len()
 }
 
 /// What a future comes to; none if it does not soon after the run is to end.

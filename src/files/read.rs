@@ -28,8 +28,6 @@ pub struct SnapshotReader {
     dir: PathBuf,
     manifest: Manifest,
     digest: String,
-    /// What its journal says, which agrees with the manifest.
-    written: BTreeMap<String, Written>,
 }
 
 impl SnapshotReader {
@@ -48,7 +46,7 @@ impl SnapshotReader {
             return Err(unsound(dir, vec![problem]));
         }
         let manifest = parse_manifest(dir, &bytes)?;
-        let mut reader = Self { dir: dir.to_path_buf(), manifest, digest, written: BTreeMap::new() };
+        let reader = Self { dir: dir.to_path_buf(), manifest, digest };
         let mut problems = reader.problems()?;
         if problems.is_empty() {
             problems.extend(reader.journal_problem()?);
@@ -71,16 +69,12 @@ impl SnapshotReader {
     /// # Errors
     /// The run ended before it knew, or the file changed since it was opened.
     pub fn organization(&self) -> Result<Organization, SnapshotError> {
-        let path = self.dir.join(ORGANIZATION);
         let Some(sha256) = self.manifest.files.get(ORGANIZATION) else {
+            let path = self.dir.join(ORGANIZATION);
             let message = "the run ended before it knew the accounts".to_owned();
             return Err(SnapshotError::Unreadable { path, line: None, message });
         };
-        let bytes = verified(&self.dir, ORGANIZATION, sha256)?;
-        serde_json::from_slice(&bytes).map_err(|e| {
-            let line = (e.line() > 0).then_some(e.line() as u64);
-            SnapshotError::Unreadable { path, line, message: e.to_string() }
-        })
+        organization(&self.dir, sha256)
     }
 
     /// Accounts the snapshot holds facts of, in order. Those in scope that were never begun are in
@@ -108,14 +102,27 @@ impl SnapshotReader {
         Ok(facts)
     }
 
-    /// The bytes of a file as they were sealed, and how many lines its journal says it has.
-    pub(super) fn sealed(&self, file: &str) -> Result<(Vec<u8>, u64), SnapshotError> {
-        let path = self.dir.join(file);
-        let Some(written) = self.written.get(file) else {
-            let message = "the snapshot has no such file".to_owned();
+    /// The files of its accounts, with the lines each has.
+    ///
+    /// # Errors
+    /// The journal, which counts them, is no longer as it was sealed.
+    pub fn account_files(&self) -> Result<Vec<(String, u64)>, SnapshotError> {
+        let (_, written) = self.journal()?;
+        let sealed = written.into_iter().filter(|(file, _)| self.manifest.files.contains_key(file));
+        Ok(sealed.filter(|(file, _)| account_of(file).is_some()).map(|(file, written)| (file, written.lines)).collect())
+    }
+
+    /// The bytes of a file as they were sealed.
+    pub(super) fn sealed(&self, file: &str) -> Result<Vec<u8>, SnapshotError> {
+        let Some(sha256) = self.manifest.files.get(file) else {
+            let (path, message) = (self.dir.join(file), "the snapshot has no such file".to_owned());
             return Err(SnapshotError::Unreadable { path, line: None, message });
         };
-        Ok((verified(&self.dir, file, &written.sha256)?, written.lines))
+        verified(&self.dir, file, sha256)
+    }
+
+    fn journal(&self) -> Result<(Begun, BTreeMap<String, Written>), SnapshotError> {
+        journal(&self.dir.join(JOURNAL), &self.sealed(JOURNAL)?)
     }
 
     /// Everything that is not as the manifest says.
@@ -155,12 +162,12 @@ impl SnapshotReader {
     }
 
     /// The journal tells the same story as the manifest, so that a manifest written by hand needs a second lie.
-    fn journal_problem(&mut self) -> Result<Option<String>, SnapshotError> {
+    fn journal_problem(&self) -> Result<Option<String>, SnapshotError> {
         let manifest = &self.manifest;
-        let Some(sha256) = manifest.files.get(JOURNAL) else {
+        if !manifest.files.contains_key(JOURNAL) {
             return Ok(Some(format!("{MANIFEST} does not name {JOURNAL}")));
-        };
-        let (begun, written) = journal(&self.dir.join(JOURNAL), &verified(&self.dir, JOURNAL, sha256)?)?;
+        }
+        let (begun, written) = self.journal()?;
         let as_written = |file: &String| written.get(file).map(|written| &written.sha256);
         let shards = |merged: &Option<Merged>| merged.as_ref().map(|merged| (merged.of, merged.shards.clone()));
         let agrees = begun.digest == manifest.plan_digest
@@ -168,7 +175,6 @@ impl SnapshotReader {
             && begun.as_of == manifest.as_of
             && shards(&begun.merged) == shards(&manifest.merged)
             && manifest.files.iter().all(|(file, sha256)| file == JOURNAL || as_written(file) == Some(sha256));
-        self.written = written;
         Ok((!agrees).then(|| format!("{MANIFEST} and {JOURNAL} contradict each other")))
     }
 }
@@ -227,6 +233,14 @@ pub(super) fn verified(dir: &Path, file: &str, sha256: &str) -> Result<Vec<u8>, 
         return Ok(bytes);
     }
     Err(unsound(dir, vec![format!("{file} was changed")]))
+}
+
+/// Who was in scope, from a file with this digest.
+pub(super) fn organization(dir: &Path, sha256: &str) -> Result<Organization, SnapshotError> {
+    serde_json::from_slice(&verified(dir, ORGANIZATION, sha256)?).map_err(|e| {
+        let line = (e.line() > 0).then_some(e.line() as u64);
+        SnapshotError::Unreadable { path: dir.join(ORGANIZATION), line, message: e.to_string() }
+    })
 }
 
 /// The lines of a compressed file.

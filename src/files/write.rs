@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::files::disk::{self, Privacy};
-use crate::files::{FileError, JOURNAL, MANIFEST, SnapshotError, SnapshotReader, read};
+use crate::files::{FileError, JOURNAL, MANIFEST, ORGANIZATION, SnapshotError, SnapshotReader, read};
 use crate::inventory::Line;
+use crate::inventory::organizations::Organization;
 use crate::inventory::snapshot::{CallCount, JournalEntry, Manifest, Merged, Plan, SNAPSHOT_VERSION};
 use crate::model::hash;
 use crate::model::time::Timestamp;
@@ -202,16 +203,15 @@ impl SnapshotWriter {
         read::lines(&self.dir.join(file), &self.verified(file)?)
     }
 
-    /// The value of a completed file.
+    /// Who was in scope, if that is done.
     ///
     /// # Errors
-    /// It is not done, or not as it was written.
-    pub fn read_json(&self, file: &str) -> Result<serde_json::Value, SnapshotError> {
-        serde_json::from_slice(&self.verified(file)?).map_err(|error| SnapshotError::Unreadable {
-            path: self.dir.join(file),
-            line: None,
-            message: error.to_string(),
-        })
+    /// The file is not as it was written.
+    pub fn organization(&self) -> Result<Option<Organization>, SnapshotError> {
+        match self.digest_of(ORGANIZATION) {
+            Some(sha256) => read::organization(&self.dir, &sha256).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn verified(&self, file: &str) -> Result<Vec<u8>, SnapshotError> {
@@ -243,29 +243,38 @@ impl SnapshotWriter {
         })
     }
 
-    /// Like [`SnapshotWriter::write_lines`], for one JSON document; one that is there already stays as it is.
+    /// Like [`SnapshotWriter::write_lines`], for who is in scope; what is there already stays as it is.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn write_json(&self, file: &str, value: &serde_json::Value) -> Result<(), SnapshotError> {
-        let mut text = serde_json::to_vec_pretty(value)
-            .unwrap_or_else(|e| panic!("internal error: a JSON value is plain data: {e}"));
-        text.push(b'\n');
-        if self.digest_of(file).is_some_and(|sha256| sha256 == hash::sha256(&text)) {
-            return Ok(());
+    pub fn write_organization(&self, organization: &Organization) -> Result<(), SnapshotError> {
+        // Piece by piece: as one text ten thousand accounts take megabytes.
+        let write = |out: &mut dyn Write| -> io::Result<()> {
+            let mut buffer = BufWriter::new(out);
+            serde_json::to_writer_pretty(&mut buffer, organization)?;
+            buffer.write_all(b"\n")?;
+            buffer.flush()
+        };
+        if let Some(sha256) = self.digest_of(ORGANIZATION) {
+            let mut hasher = hash::Hasher::default();
+            write(&mut hasher).unwrap_or_else(|e| panic!("internal error: an organization is plain data: {e}"));
+            if hasher.finish() == sha256 {
+                return Ok(());
+            }
         }
-        self.write(file, 1, Journalled::Now, |out| out.write_all(&text))
+        self.write(ORGANIZATION, 1, Journalled::Now, |out| write(out))
     }
 
-    /// Takes a file over from a sealed snapshot, byte for byte; one that is there already stays as it is.
+    /// Takes a file over from a sealed snapshot, byte for byte; one that is there already stays as it is. Its lines are
+    /// counted by [`SnapshotReader::account_files`].
     ///
     /// # Errors
     /// The other snapshot has no such file, or it is no longer as it was sealed; or the disk refuses.
-    pub fn adopt(&self, from: &SnapshotReader, file: &str) -> Result<(), SnapshotError> {
+    pub fn adopt(&self, from: &SnapshotReader, file: &str, lines: u64) -> Result<(), SnapshotError> {
         if self.done(file) {
             return Ok(());
         }
-        let (bytes, lines) = from.sealed(file)?;
+        let bytes = from.sealed(file)?;
         // One that a crash keeps from the journal is taken over again, so that thousands need not each be waited for.
         self.write(file, lines, Journalled::Soon, |out| out.write_all(&bytes))
     }

@@ -161,8 +161,8 @@ struct Gathering {
     seen: u32,
     /// Digests of the names of all buckets, each with the position of an account that owns one of it.
     owners: Vec<(u64, u32)>,
-    /// Accounts that were listed and not come to, and why nothing is known of them.
-    pending: BTreeMap<AccountId, Unknown>,
+    /// Accounts that were listed and not come to, with their names.
+    pending: BTreeMap<AccountId, Option<Box<str>>>,
     /// Accounts whose buckets are not all listed.
     unlisted: BTreeMap<AccountId, Unknown>,
     management_trails: Option<Told<()>>,
@@ -203,7 +203,7 @@ impl Shared {
             outside: BTreeMap::new(),
         };
         let mut gathering = Gathering::default();
-        shared.enlist(organization, &mut gathering, absent);
+        shared.enlist(organization, &mut gathering, &absent);
         let (partition, closed) = (shared.partition.clone(), shared.closed());
         in_order(
             accounts,
@@ -214,7 +214,7 @@ impl Shared {
                 Ok(())
             },
         )?;
-        let Gathering { mut owners, .. } = shared.settle(gathering, organization);
+        let Gathering { mut owners, .. } = shared.settle(gathering, organization, &absent);
         owners.sort_unstable();
         shared.resolve(&owners, accounts, &load)?;
         drop(owners);
@@ -223,25 +223,20 @@ impl Shared {
         Ok(shared)
     }
 
-    /// The accounts that are listed, as if the snapshot held nothing of them: closed, or nobody came to them.
+    /// The accounts that are listed: closed, or still to come.
     fn enlist(
         &mut self,
         organization: &Organization,
         gathering: &mut Gathering,
-        absent: impl Fn(&AccountId) -> Unknown,
+        absent: &impl Fn(&AccountId) -> Unknown,
     ) {
         for account in &organization.accounts {
-            let unknown = absent(&account.id);
-            let closed = account.state.as_deref().is_some_and(|state| state != "ACTIVE");
-            let meta = Meta {
-                name: account.name.as_deref().map(Box::from),
-                has_ai: if closed { Ok(false) } else { Err(Box::new(unknown.clone())) },
-                session: Err(Box::new(unknown.clone())),
-                closed,
-            };
-            self.accounts.insert(account.id.clone(), meta);
-            if !closed {
-                gathering.pending.insert(account.id.clone(), unknown);
+            let name = account.name.as_deref().map(Box::from);
+            if account.state.as_deref().is_none_or(|state| state == "ACTIVE") {
+                gathering.pending.insert(account.id.clone(), name);
+            } else {
+                let session = Err(Box::new(absent(&account.id)));
+                self.accounts.insert(account.id.clone(), Meta { name, has_ai: Ok(false), session, closed: true });
             }
         }
     }
@@ -256,7 +251,7 @@ impl Shared {
         gathering.seen += 1;
         let Some(outward) = outward else { return };
         let id = outward.account;
-        gathering.pending.remove(&id);
+        let name = gathering.pending.remove(&id).flatten();
         gathering.owners.extend(outward.owned.into_iter().map(|name| (name, position)));
         if let Err(unknown) = outward.buckets_listed {
             gathering.unlisted.insert(id.clone(), unknown);
@@ -291,7 +286,6 @@ impl Shared {
             self.flows.entry(place.clone()).or_default();
             self.guests.entry(place).or_default().insert((id.clone(), guest));
         }
-        let name = self.accounts.get_mut(&id).and_then(|meta| meta.name.take());
         let meta = Meta {
             name,
             has_ai: outward.has_ai.map_err(Box::new),
@@ -313,12 +307,22 @@ impl Shared {
     }
 
     /// What is known when every account was gone through.
-    fn settle(&mut self, mut gathering: Gathering, organization: &Organization) -> Gathering {
-        if let Some(unknown) = self.management.as_ref().and_then(|id| gathering.pending.get(id)) {
-            gathering.management_trails = Some(Err(unknown.clone()));
+    fn settle(
+        &mut self,
+        mut gathering: Gathering,
+        organization: &Organization,
+        absent: &impl Fn(&AccountId) -> Unknown,
+    ) -> Gathering {
+        for (id, name) in std::mem::take(&mut gathering.pending) {
+            let unknown = absent(&id);
+            if self.management.as_ref() == Some(&id) {
+                gathering.management_trails = Some(Err(unknown.clone()));
+            }
+            gathering.unlisted.insert(id.clone(), unknown.clone());
+            let (has_ai, session) = (Err(Box::new(unknown.clone())), Err(Box::new(unknown)));
+            self.accounts.insert(id, Meta { name, has_ai, session, closed: false });
         }
         self.management_trails = gathering.management_trails.take().unwrap_or(Ok(()));
-        gathering.unlisted.append(&mut gathering.pending);
         let unlisted = std::mem::take(&mut gathering.unlisted).into_values().next().map_or(Ok(()), Err);
         self.buckets_listed = organization.listed.clone().and(unlisted);
         self.possibly_ai =

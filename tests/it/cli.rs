@@ -72,7 +72,7 @@ fn run_folder() -> tempfile::TempDir {
         workloads: true,
     };
     let writer = SnapshotWriter::create(&folder.path().join(SNAPSHOT), &plan, "run-1", as_of).unwrap();
-    writer.write_json("organization.json", &serde_json::to_value(organization).unwrap()).unwrap();
+    writer.write_organization(&organization).unwrap();
     let line = Line::new(&account, None, format!("account:{account}"), Vec::new(), Fact::Account(entry));
     writer.write_lines(&inventory_file(&account), vec![line]).unwrap();
     let calls = std::collections::BTreeMap::new();

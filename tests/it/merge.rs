@@ -59,7 +59,7 @@ impl Run {
         let as_of = Timestamp::from_unix(start + self.later);
         let id = format!("run-{}", self.later);
         let writer = SnapshotWriter::create(&folder.join(SNAPSHOT), &self.plan, &id, as_of).unwrap();
-        writer.write_json("organization.json", &serde_json::to_value(self.estate.organization()).unwrap()).unwrap();
+        writer.write_organization(&self.estate.organization()).unwrap();
         for (account, lines) in &self.estate.accounts {
             if self.plan.shard.is_none_or(|shard| shard.holds(account)) {
                 writer.write_lines(&inventory_file(account), lines.clone()).unwrap();

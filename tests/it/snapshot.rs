@@ -62,7 +62,7 @@ fn sealed() -> (tempfile::TempDir, PathBuf, String) {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join(SNAPSHOT);
     let writer = begin(&dir);
-    writer.write_json("organization.json", &serde_json::to_value(organization()).unwrap()).unwrap();
+    writer.write_organization(&organization()).unwrap();
     writer.write_lines(&inventory_file(&account()), vec![key("b"), key("a")]).unwrap();
     writer.write_lines(&reached_file(&account()), vec![key("c")]).unwrap();
     let digest = writer.finish(ending()).unwrap();

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use locard::files::{Ending, ORGANIZATION, SnapshotError, SnapshotWriter, inventory_file, reached_file};
+use locard::files::{Ending, SnapshotError, SnapshotWriter, inventory_file, reached_file};
 use locard::inventory::bedrock::{BedrockMetrics, BedrockRegion, CloudWatchSink, InvocationLogging, S3Sink};
 use locard::inventory::cloudtrail::{AdvancedSelector, FieldSelector, Selectors, Trail, TrailStatus};
 use locard::inventory::ec2::{FlowLog, Subnet, SubnetPlace};
@@ -213,11 +213,7 @@ impl Synthetic {
     /// Writes it as a run would have left it.
     pub(crate) fn write(&self, dir: &Path) -> Result<String, SnapshotError> {
         let writer = SnapshotWriter::create(dir, &self.plan(), "synthetic", Self::as_of())?;
-        let organization = serde_json::to_value(self.organization());
-        writer.write_json(
-            ORGANIZATION,
-            &organization.unwrap_or_else(|e| panic!("internal error: an organization is plain data: {e}")),
-        )?;
+        writer.write_organization(&self.organization())?;
         (0..self.accounts).into_par_iter().try_for_each(|at| {
             let (inventory, reached) = self.lines(at);
             if inventory.is_empty() {

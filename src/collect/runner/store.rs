@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::{CollectError, Sink};
 use crate::inventory::Line;
+use crate::inventory::organizations::Organization;
 use crate::model::ids::AccountId;
 
 /// Files compressed or read at a time: each takes memory of its own, and one disk is behind them all.
@@ -58,16 +59,16 @@ impl Store {
         self.work(move |sink| sink.read(&file)).await
     }
 
-    pub(super) async fn read_json(&self, file: &'static str) -> Result<serde_json::Value, CollectError> {
-        self.work(move |sink| sink.read_json(file)).await
+    pub(super) async fn organization(&self) -> Result<Option<Organization>, CollectError> {
+        self.work(|sink| sink.organization()).await
     }
 
     pub(super) async fn write(&self, file: String, lines: Vec<Line>) -> Result<(), CollectError> {
         self.work(move |sink| sink.write_lines(&file, lines)).await
     }
 
-    pub(super) async fn write_json(&self, file: &'static str, value: serde_json::Value) -> Result<(), CollectError> {
-        self.work(move |sink| sink.write_json(file, &value)).await
+    pub(super) async fn write_organization(&self, organization: Organization) -> Result<(), CollectError> {
+        self.work(move |sink| sink.write_organization(&organization)).await
     }
 
     /// Waits for whoever is still at it, those included whose results nobody waits for any more, and lets in nobody
@@ -100,9 +101,6 @@ impl Store {
         }
     }
 }
-
-/// Who was in scope.
-pub(super) const ORGANIZATION: &str = "organization.json";
 
 pub(super) fn inventory_file(account: &AccountId) -> String {
     format!("accounts/{account}/inventory.jsonl.zst")
