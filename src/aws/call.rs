@@ -208,14 +208,18 @@ impl<'a> Asking<'a> {
         let limits = &self.ground.common.limits;
         self.spent += self.asked.elapsed();
         let proven = self.lane.is_proven();
+        let weathered = self.is_weathered(verdict);
         match verdict {
             Verdict::Final
             | Verdict::Throttled
             | Verdict::Faulty
             | Verdict::Garbled
             | Verdict::OutOfTime(_)
+            | Verdict::Forbidden
             | Verdict::Expired => {
-                self.ground.answered(self.lane);
+                if !weathered {
+                    self.ground.answered(self.lane);
+                }
                 self.probing = None;
             }
             Verdict::Silent | Verdict::Unrecognized | Verdict::Unsent => {}
@@ -223,7 +227,7 @@ impl<'a> Asking<'a> {
         let (most, first_pause) = match verdict {
             Verdict::Final | Verdict::Unsent => return false,
             Verdict::Expired => return self.renew(Duration::ZERO).await,
-            Verdict::Unrecognized => return self.renew(FRESH).await,
+            Verdict::Unrecognized | Verdict::Forbidden => return self.renew(FRESH).await,
             Verdict::Throttled => {
                 self.lane.with_pace(|pace| pace.throttled(self.operation, Instant::now()));
                 (limits.attempts, AFTER_THROTTLE)
@@ -240,10 +244,17 @@ impl<'a> Asking<'a> {
         };
         let pause = pause(first_pause, self.attempts);
         self.spent += pause;
-        if self.attempts >= most || self.spent >= limits.operation || !self.lane.with_pace(Pace::retry) {
+        let worth = || weathered || self.lane.with_pace(Pace::retry);
+        if self.attempts >= most || self.spent >= limits.operation || !worth() {
             return false;
         }
         self.ground.common.stop.or(tokio::time::sleep(pause)).await.is_some()
+    }
+
+    /// Whether a failure is one of the door to all accounts and says nothing of the one that is asked for: such spells
+    /// are waited for like silence, or every account there is would be asked for once and given up.
+    fn is_weathered(&self, verdict: Verdict) -> bool {
+        self.ground.is_door() && matches!(verdict, Verdict::Throttled | Verdict::Faulty)
     }
 
     /// Whether the session was left for being old, so that the next attempt makes a new one; once a call.
@@ -258,7 +269,8 @@ impl<'a> Asking<'a> {
         match verdict {
             Verdict::Silent => {
                 let mut unknown = unknown;
-                if unknown.why == Why::ServiceAbsent && !self.may_be_absent() {
+                let known = offered(&unknown.call, &self.ground.region);
+                if unknown.why == Why::ServiceAbsent && (known || !self.may_be_absent()) {
                     unknown.why = Why::Failed;
                 }
                 self.ground.unanswered(self.lane, &unknown, self.began);
@@ -282,11 +294,16 @@ impl<'a> Asking<'a> {
                 }
                 None
             }
+            _ if self.is_weathered(verdict) => {
+                self.ground.unanswered(self.lane, &unknown, self.began);
+                Some(unknown)
+            }
             Verdict::Final
             | Verdict::Throttled
             | Verdict::Faulty
             | Verdict::Garbled
             | Verdict::OutOfTime(_)
+            | Verdict::Forbidden
             | Verdict::Unsent => None,
         }
     }

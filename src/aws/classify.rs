@@ -35,6 +35,9 @@ pub(crate) enum Verdict {
     Expired,
     /// The credentials are not known here: the region is not enabled, or they were revoked.
     Unrecognized,
+    /// The role's own policies deny it outright, as they do all that a session may that was made before its role's
+    /// sessions were revoked.
+    Forbidden,
     /// Nothing was sent: the mistake is here.
     Unsent,
 }
@@ -56,6 +59,8 @@ where
             // A member AWS leaves out it leaves out again.
             if status.is_success() && lacks_member(error.source()) {
                 Verdict::Final
+            } else if status.as_u16() == 403 && !is_of_aws(response.raw()) {
+                Verdict::Faulty
             } else {
                 of_status(status.as_u16())
             }
@@ -70,8 +75,14 @@ where
             match code {
                 Some(code) if EXPIRED.contains(&code) => Verdict::Expired,
                 Some(code) if THROTTLES.contains(&code) => Verdict::Throttled,
+                // It is the account that has it switched off; the credentials are as good as ever.
+                Some(STS_SWITCHED_OFF) => Verdict::Final,
+                Some(code) if code.starts_with("AccessDenied") && forbids(service.err().message()) => {
+                    Verdict::Forbidden
+                }
                 Some(code) if of_code(code, "") == Some(Why::RegionDisabled) => Verdict::Unrecognized,
                 Some("RequestTimeout" | "RequestTimeoutException") => Verdict::Faulty,
+                None if status == 403 && !is_of_aws(service.raw()) => Verdict::Faulty,
                 _ => of_status(status),
             }
         }
@@ -98,6 +109,23 @@ fn lacks_member(mut error: Option<&(dyn Error + 'static)>) -> bool {
     false
 }
 
+/// What STS answers for an account that has it switched off in the region asked
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+pub(crate) const STS_SWITCHED_OFF: &str = "RegionDisabledException";
+
+/// How IAM's "revoke active sessions" denies, like any explicit deny of the role
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html>).
+fn forbids(message: Option<&str>) -> bool {
+    message.is_some_and(|message| contains(message, "with an explicit deny in an identity-based policy"))
+}
+
+/// Whether AWS itself answered, and not a proxy on the way that denies in its name: it numbers its answers, or names the
+/// kind of error (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-request-id.html>).
+fn is_of_aws(response: &HttpResponse) -> bool {
+    let marks = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-errortype", "x-amz-apigw-id"];
+    marks.iter().any(|name| response.headers().get(*name).is_some())
+}
+
 /// Codes by which services refuse a signature, of which a wrong clock is one cause.
 const OUT_OF_TIME: &[&str] =
     &["RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"];
@@ -119,6 +147,8 @@ struct Failure<'a> {
     /// The error code without namespace; services that deny through a gateway send none.
     code: Option<&'a str>,
     status: Option<u16>,
+    /// It is AWS that answered.
+    by_aws: bool,
     message: &'a str,
 }
 
@@ -154,7 +184,8 @@ where
         SdkError::ResponseError(response) => match response.raw().status() {
             status if status.is_success() => (Why::Malformed, shorten(&chain(error.source()))),
             status => {
-                let failure = Failure { status: Some(status.as_u16()), ..Failure::default() };
+                let by_aws = is_of_aws(response.raw());
+                let failure = Failure { status: Some(status.as_u16()), by_aws, ..Failure::default() };
                 (failure.why(), format!("HTTP {}", status.as_u16()))
             }
         },
@@ -164,8 +195,12 @@ where
             if status.is_success() {
                 return (Why::Malformed, shorten(&said.map_or_else(|| chain(Some(service.err())), str::to_owned)));
             }
-            let failure =
-                Failure { code: service.err().code(), status: Some(status.as_u16()), message: said.unwrap_or("") };
+            let failure = Failure {
+                code: service.err().code(),
+                status: Some(status.as_u16()),
+                by_aws: is_of_aws(service.raw()),
+                message: said.unwrap_or(""),
+            };
             let text = match (failure.code, said) {
                 (Some(code), Some(said)) => format!("{code}: {said}"),
                 (Some(code), None) => code.to_owned(),
@@ -185,7 +220,7 @@ impl Failure<'_> {
             (Some(Why::Denied), _, _) | (None, None, Some(403)) if by_scp(self.message) => Why::DeniedByScp,
             (Some(why), _, _) => why,
             // Services whose denials come from a gateway send no code their protocol knows.
-            (None, None, Some(403)) => Why::Denied,
+            (None, None, Some(403)) if self.by_aws => Why::Denied,
             (None, _, Some(429)) => Why::Throttled,
             (None, _, Some(408 | 504)) => Why::TimedOut,
             (None, _, _) => Why::Failed,
@@ -221,13 +256,16 @@ fn of_code(code: &str, message: &str) -> Option<Why> {
         // How SageMaker says it, in other words for each kind of resource.
         "ValidationException" if NOT_THERE.iter().any(|said| contains(message, said)) => Why::Vanished,
         // How Bedrock answers a list where it does not exist.
-        "ValidationException" if contains(message, "unknown operation") => Why::ServiceAbsent,
+        "ValidationException" if NO_OPERATION.iter().any(|said| contains(message, said)) => Why::ServiceAbsent,
         _ => return None,
     })
 }
 
 /// What validation errors say of a resource that is not there.
 const NOT_THERE: &[&str] = &["could not find", "not found", "recordnotfound", "does not exist"];
+
+/// What Bedrock's say of an operation that is not there.
+const NO_OPERATION: &[&str] = &["unknown operation", "operation unknown", "operation is not recognized by the service"];
 
 /// Codes by which services ask for fewer requests.
 const THROTTLES: &[&str] = &[
@@ -336,7 +374,7 @@ mod tests {
             (None, 404, "", Why::Failed),
         ];
         for (code, status, message, wanted) in table {
-            let failure = Failure { code: *code, status: Some(*status), message };
+            let failure = Failure { code: *code, status: Some(*status), by_aws: true, message };
             assert_eq!(failure.why(), *wanted, "{failure:?}");
         }
     }

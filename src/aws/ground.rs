@@ -105,6 +105,10 @@ impl Ground {
         }
     }
 
+    pub(crate) fn is_door(&self) -> bool {
+        self.is_door
+    }
+
     /// Whether the region knows the account: some service answered.
     pub(crate) fn is_known(&self) -> bool {
         self.known.load(Ordering::Acquire)
@@ -200,8 +204,8 @@ impl Ground {
             _ => Standing::Silent(unknown.clone()),
         };
         lane.stand(standing);
-        // With the network down every service is silent, and none of them is to blame.
-        if self.common.answers_since(began) {
+        // With the network down every service is silent, and none of them is to blame. At the door it is waited.
+        if !self.is_door && self.common.answers_since(began) {
             self.common.trip(lane.service, &self.region, |b| b.unanswered(unknown, &self.account, now));
         }
         self.open.store(true, Ordering::Release);

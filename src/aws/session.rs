@@ -12,11 +12,13 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sdk_sts::operation::assume_role::{AssumeRoleError, AssumeRoleInput, AssumeRoleOutput};
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityInput;
 use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::aws::call::{Failure, call};
-use crate::aws::classify::{Verdict, chain, classify, shorten, verdict};
+use crate::aws::classify::{STS_SWITCHED_OFF, Verdict, chain, classify, code, shorten, verdict};
 use crate::aws::client::{self, Common, Limits};
 use crate::aws::ground::Ground;
 use crate::aws::stop::{Cause, Stop};
@@ -36,6 +38,9 @@ const REFRESH_BEFORE: Duration = Duration::from_secs(60);
 /// holds shorter.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(300);
 const FAILURE_HOLDS: Duration = Duration::from_secs(20);
+/// How often whoever issues the caller's credentials is asked again when there are none, and after how long.
+const SOURCE_ASKED_AGAIN: u32 = 2;
+const SOURCE_PAUSE: Duration = Duration::from_secs(1);
 /// Characters of a session policy; AWS takes 2,048 and also limits a packed form it does not describe.
 const POLICY_CHARS: usize = 1500;
 
@@ -72,6 +77,8 @@ pub(crate) struct Caller {
     /// Where STS is asked: the region the caller configured, else the home of the partition. Regional endpoints give
     /// tokens that opt-in regions take too.
     sts: Arc<Ground>,
+    /// Where it is asked for accounts that have it switched off there, which at home nobody can.
+    home_sts: Arc<Ground>,
 }
 
 /// One account and how to be in it. Sessions are made when first used, and renewed.
@@ -122,7 +129,7 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
         use_dual_stack: loaded.use_dual_stack(),
     };
     let common = Arc::new(Common::new(connector, source.limits, endpoints, source.stop.clone()));
-    let provider = Arc::new(Kept { inner: provider, last: tokio::sync::Mutex::default() });
+    let provider = Arc::new(Kept::new(provider, &source.stop));
     provider.credentials().await.map_err(|error| {
         let said = shorten(&chain(Some(&error)));
         let said =
@@ -150,18 +157,14 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
     };
     let partition = Arn::parse(arn).map(|parts| Partition::new(parts.partition));
     let account = AccountId::parse(account).map_err(|said| unidentified(&said))?;
-    let sts = Ground::for_all(&common, &account, &sts_region);
+    let partition =
+        partition.ok_or_else(|| unidentified(&format!("sts:GetCallerIdentity answered `{arn}`, which is no ARN")))?;
+    let sts = Arc::new(Ground::for_all(&common, &account, &sts_region));
     // It has just answered.
     sts.answered(&sts.lane("sts"));
-    Ok(Caller {
-        arn: arn.to_owned(),
-        partition: partition
-            .ok_or_else(|| unidentified(&format!("sts:GetCallerIdentity answered `{arn}`, which is no ARN")))?,
-        provider,
-        sts: Arc::new(sts),
-        common,
-        account,
-    })
+    let home = partition.home_region();
+    let home_sts = if home == sts_region { sts.clone() } else { Arc::new(Ground::for_all(&common, &account, &home)) };
+    Ok(Caller { arn: arn.to_owned(), partition, provider, sts, home_sts, common, account })
 }
 
 impl Caller {
@@ -206,6 +209,18 @@ impl Caller {
 }
 
 #[cfg(test)]
+impl Door {
+    /// The session was made so much earlier.
+    pub(crate) fn grow_old(&self, by: Duration) {
+        let mut state = self.state();
+        if let State::Inside(inside) = &*state {
+            let since = inside.since.checked_sub(by).unwrap_or(inside.since);
+            *state = State::Inside(Arc::new(Inside { since, ..inside.kept_for(FAILURE_HOLDS) }));
+        }
+    }
+}
+
+#[cfg(test)]
 impl Caller {
     /// The caller's own credentials, taken for those of an account.
     pub(crate) fn entry_of(&self, account: &str) -> Entry {
@@ -214,16 +229,29 @@ impl Caller {
 
     /// A caller with made-up credentials, whose requests all go to one address.
     pub(crate) fn made_up(endpoint_url: String, account: &str, limits: Limits) -> Self {
+        let credentials = Credentials::new("id", "secret", None, None, "made up");
+        Self::made_up_with(SharedCredentialsProvider::new(credentials), "us-east-1", endpoint_url, account, limits)
+    }
+
+    /// The same with credentials from somewhere, who asks STS in a region.
+    pub(crate) fn made_up_with(
+        inner: SharedCredentialsProvider,
+        sts_region: &str,
+        endpoint_url: String,
+        account: &str,
+        limits: Limits,
+    ) -> Self {
         let connector = client::connector(&limits, false);
         let endpoints = Endpoints { url: Some(endpoint_url), ..Endpoints::default() };
         let common = Arc::new(Common::new(connector, limits, endpoints, Stop::default()));
-        let inner = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
         let account = AccountId::new(account);
+        let ground = |region: &str| Arc::new(Ground::for_all(&common, &account, &Region::new(region)));
         Self {
             arn: format!("arn:aws:iam::{account}:user/made-up"),
             partition: Partition::new("aws"),
-            provider: Arc::new(Kept { inner, last: tokio::sync::Mutex::default() }),
-            sts: Arc::new(Ground::for_all(&common, &account, &Region::new("us-east-1"))),
+            provider: Arc::new(Kept::new(inner, &common.stop)),
+            sts: ground(sts_region),
+            home_sts: ground("us-east-1"),
             common,
             account,
         }
@@ -408,35 +436,35 @@ impl Door {
     }
 
     async fn come(&self, provider: &Kept, arn: &str) -> Told<Inside> {
-        let credentials = provider.credentials().await.map_err(|error| {
-            self.unknown("sts:GetCallerIdentity", Why::Failed).saying(format!("no credentials: {error}"))
-        })?;
+        let credentials = provider.still().await.map_err(|unknown| unknown.in_account(&self.account))?;
         Ok(Inside::new(credentials, arn.to_owned(), REFRESH_BEFORE))
     }
 
     /// AssumeRole, and a look whether the session is in the account it should be in.
     fn enter<'a>(&'a self, caller: &'a Arc<Caller>, role: &'a Role, session: Session) -> BoxFuture<'a, Told<Inside>> {
         async move {
-            let answer = match self.assume(caller, role, session).await {
-                Err(Failure::Refused(error)) if is_of_credentials(verdict(&error, caller.common.ledger.ahead())) => {
-                    // Whoever issued them may have issued others since.
-                    caller.provider.forget().await;
-                    match self.assume(caller, role, session).await {
-                        Err(Failure::Refused(error))
-                            if is_of_credentials(verdict(&error, caller.common.ledger.ahead())) =>
-                        {
-                            caller.common.stop.stop(Cause::Credentials);
-                            // It says nothing of the account, which the next run enters.
-                            let said = classify(&error).1;
-                            Err(Failure::Unknown(self.unknown("sts:AssumeRole", Why::RunEnded).saying(said)))
-                        }
-                        answer => answer,
-                    }
-                }
-                answer => answer,
+            let mut sts = &caller.sts;
+            let mut answer = self.assume(caller, sts, role, session).await;
+            if sts.region != caller.home_sts.region && refusal(&answer).is_some_and(is_switched_off) {
+                sts = &caller.home_sts;
+                answer = self.assume(caller, sts, role, session).await;
+            }
+            let is_of_credentials = |answer: &_| {
+                refusal(answer).is_some_and(|error| is_of_credentials(verdict(error, caller.common.ledger.ahead())))
             };
+            if is_of_credentials(&answer) {
+                // Whoever issued them may have issued others since.
+                caller.provider.forget().await;
+                answer = self.assume(caller, sts, role, session).await;
+                if let (true, Some(error)) = (is_of_credentials(&answer), refusal(&answer)) {
+                    caller.common.stop.stop(Cause::Credentials);
+                    // It says nothing of the account, which the next run enters.
+                    let said = classify(error).1;
+                    answer = Err(Failure::Unknown(self.unknown("sts:AssumeRole", Why::RunEnded).saying(said)));
+                }
+            }
             let answer = answer.map_err(|failure| {
-                let unknown = failure.unknown(&caller.sts, operation("sts:AssumeRole")).in_account(&self.account);
+                let unknown = failure.unknown(sts, operation("sts:AssumeRole")).in_account(&self.account);
                 caller.common.ledger.note_lost(unknown.why);
                 Unknown { region: None, ..unknown }
             })?;
@@ -450,7 +478,7 @@ impl Door {
                 Some(caller.common.ledger.on_this_clock(expiry)),
                 "LocardAssumeRole",
             );
-            let arn = self.assert_account(caller, &credentials).await?;
+            let arn = self.assert_account(sts, &credentials).await?;
             Ok(Inside::new(credentials, arn, RENEW_BEFORE))
         }
         .boxed()
@@ -459,6 +487,7 @@ impl Door {
     async fn assume(
         &self,
         caller: &Caller,
+        sts: &Ground,
         role: &Role,
         session: Session,
     ) -> Result<AssumeRoleOutput, Failure<AssumeRoleError>> {
@@ -472,9 +501,9 @@ impl Door {
             .duration_seconds(SESSION_SECONDS)
             .policy(policy_of(session));
         loop {
-            let answer = call(&caller.sts, Keys::Caller(&caller.provider), &request).await;
+            let answer = call(sts, Keys::Caller(&caller.provider), &request).await;
             // Whoever has knocked in vain waits like the others.
-            if !matches!(&answer, Err(Failure::Unknown(unknown)) if unknown.why != Why::RunEnded && caller.sts.is_shut("sts"))
+            if !matches!(&answer, Err(Failure::Unknown(unknown)) if unknown.why != Why::RunEnded && sts.is_shut("sts"))
             {
                 return answer;
             }
@@ -482,8 +511,8 @@ impl Door {
     }
 
     /// The ARN of the session, once AWS has said that it is in this account.
-    async fn assert_account(&self, caller: &Caller, credentials: &Credentials) -> Told<String> {
-        let ground = Ground::new(&caller.common, &self.account, &caller.sts.region);
+    async fn assert_account(&self, sts: &Ground, credentials: &Credentials) -> Told<String> {
+        let ground = Ground::new(&sts.common, &self.account, &sts.region);
         let asked = operation("sts:GetCallerIdentity");
         let given = Identity::from(credentials.clone());
         let identity = call(&ground, Keys::Given(&given), &GetCallerIdentityInput::builder())
@@ -501,6 +530,20 @@ impl Door {
     fn unknown(&self, call: &str, why: Why) -> Unknown {
         Unknown::new(call, why).in_account(&self.account)
     }
+}
+
+/// The refusal among the answers to AssumeRole.
+fn refusal<T>(answer: &Result<T, Failure<AssumeRoleError>>) -> Option<&SdkError<AssumeRoleError, HttpResponse>> {
+    match answer {
+        Err(Failure::Refused(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Whether an account has STS switched off in the region asked
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html>).
+fn is_switched_off(error: &SdkError<AssumeRoleError, HttpResponse>) -> bool {
+    code(error) == Some(STS_SWITCHED_OFF)
 }
 
 /// Whether STS finds fault with the credentials and not with what is asked.
@@ -533,9 +576,7 @@ impl Keys<'_> {
                 // On the heap: entering is a call itself.
                 None => door.pass().boxed().await.map(|inside| inside.identity.clone()),
             },
-            Self::Caller(kept) => kept.credentials().await.map(Identity::from).map_err(|error| {
-                Unknown::new("sts:GetCallerIdentity", Why::Failed).saying(format!("no credentials: {error}"))
-            }),
+            Self::Caller(kept) => kept.still().await.map(Identity::from),
             Self::Given(identity) => Ok(identity.clone()),
         }
     }
@@ -547,9 +588,36 @@ impl Keys<'_> {
 pub(crate) struct Kept {
     inner: SharedCredentialsProvider,
     last: tokio::sync::Mutex<Option<Credentials>>,
+    stop: Stop,
 }
 
 impl Kept {
+    fn new(inner: SharedCredentialsProvider, stop: &Stop) -> Self {
+        Self { inner, last: tokio::sync::Mutex::default(), stop: stop.clone() }
+    }
+
+    /// The credentials of a run that is under way. Where there are none any more, it ends: that an account cannot be
+    /// entered then says nothing of the account.
+    async fn still(&self) -> Told<Credentials> {
+        let mut error = match self.credentials().await {
+            Ok(credentials) => return Ok(credentials),
+            Err(error) => error,
+        };
+        // Where they come from may be away for a moment.
+        for _ in 0..SOURCE_ASKED_AGAIN {
+            if self.stop.or(tokio::time::sleep(SOURCE_PAUSE)).await.is_none() {
+                break;
+            }
+            match self.credentials().await {
+                Ok(credentials) => return Ok(credentials),
+                Err(again) => error = again,
+            }
+        }
+        self.stop.stop(Cause::Credentials);
+        let said = format!("no credentials: {}", shorten(&chain(Some(&error))));
+        Err(Unknown::new("sts:GetCallerIdentity", Why::RunEnded).saying(said))
+    }
+
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
         let mut last = self.last.lock().await;
         let soon = SystemTime::now() + REFRESH_BEFORE;

@@ -5,8 +5,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_bedrock::operation::get_model_invocation_logging_configuration::GetModelInvocationLoggingConfigurationInput;
 use aws_sdk_bedrockagent::operation::list_agents::ListAgentsInput;
 use aws_sdk_cloudtrail::operation::describe_trails::DescribeTrailsInput;
@@ -254,14 +257,21 @@ fn sts_answer(account: &str, seconds: i64, request: &str) -> Vec<u8> {
 }
 
 fn entry(server: &Server) -> Entry {
-    let caller = server.caller(Limits { attempts: 1, ..Limits::default() });
-    let role = Role {
+    server.caller(once()).entry(&AccountId::new(ACCOUNT), &role())
+}
+
+/// No call is tried again.
+fn once() -> Limits {
+    Limits { attempts: 1, ..Limits::default() }
+}
+
+fn role() -> Arc<Role> {
+    Arc::new(Role {
         name: "audit/Locard".to_owned(),
         external_id: Some("x-1".to_owned()),
         source_identity: None,
         run_id: "r1".to_owned(),
-    };
-    caller.entry(&AccountId::new(ACCOUNT), &Arc::new(role))
+    })
 }
 
 fn enter(server: &Server, calls: usize) -> Vec<Result<String, (String, Why)>> {
@@ -509,4 +519,117 @@ fn a_caller_whose_credentials_ended_ends_the_run() {
     let told = run(ask(&entry, DescribeKeyInput::builder().key_id("k"))).expect_err("not asked");
     assert_eq!(told.why, Why::RunEnded);
     assert_eq!(server.asked().len(), before);
+}
+
+/// Gives credentials that are over at once, and none after that.
+#[derive(Debug, Default)]
+struct Lapsed(AtomicBool);
+
+impl ProvideCredentials for Lapsed {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let over = Some(SystemTime::now());
+        future::ProvideCredentials::ready(match self.0.swap(true, Ordering::Relaxed) {
+            false => Ok(Credentials::new("id", "secret", None, over, "made up")),
+            true => Err(CredentialsError::provider_error("the sign-in has ended")),
+        })
+    }
+}
+
+#[test]
+fn a_caller_who_gets_no_credentials_any_more_ends_the_run() {
+    let server = sts(ACCOUNT, 3600);
+    let provider = SharedCredentialsProvider::new(Lapsed::default());
+    let caller = Arc::new(Caller::made_up_with(provider, "us-east-1", server.url.clone(), ACCOUNT, once()));
+    let enter = |account: &str| {
+        let entry = caller.entry(&AccountId::new(account), &role());
+        run(entry.ready(Session::Evidence))
+    };
+    enter(ACCOUNT).expect("entered");
+    let told = enter("222222222222").expect_err("not entered");
+    assert_eq!(told.why, Why::RunEnded, "{told:?}");
+    assert!(told.message.is_some_and(|said| said.contains("the sign-in has ended")));
+    assert_eq!(caller.common.stop.cause(), Some(Cause::Credentials));
+    assert_eq!(server.assumed(), 1);
+}
+
+#[test]
+fn an_account_that_has_sts_switched_off_in_a_region_is_entered_at_home() {
+    let server = Server::start("text/xml", |request| {
+        if request.contains("Action=AssumeRole") && request.contains("/eu-west-1/sts/") {
+            let said = "<ErrorResponse><Error><Code>RegionDisabledException</Code><Message>STS is not activated in \
+                        this region for account:111111111111</Message></Error></ErrorResponse>";
+            return (403, said.as_bytes().to_vec());
+        }
+        (200, sts_answer(ACCOUNT, 3600, request))
+    });
+    let provider = SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "made up"));
+    let caller = Arc::new(Caller::made_up_with(provider, "eu-west-1", server.url.clone(), ACCOUNT, once()));
+    let entry = caller.entry(&AccountId::new(ACCOUNT), &role());
+    run(entry.ready(Session::Evidence)).expect("entered");
+    assert_eq!(caller.common.stop.cause(), None);
+    // The session is looked at where it was made.
+    assert!(server.asked()[2..].iter().all(|request| request.contains("/us-east-1/sts/")));
+}
+
+#[test]
+fn a_spell_of_failures_at_the_door_to_all_accounts_is_waited_for() {
+    for (status, code) in [(500, "InternalFailure"), (400, "Throttling")] {
+        let began = Instant::now();
+        let server = Server::start("text/xml", move |request| {
+            if request.contains("Action=AssumeRole") && began.elapsed() < Duration::from_millis(1500) {
+                return (status, format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>").into());
+            }
+            (200, sts_answer(ACCOUNT, 3600, request))
+        });
+        let caller = server.caller(Limits { attempt: Duration::from_millis(500), ..once() });
+        let entries: Vec<Entry> = (0..60).map(|_| caller.entry(&AccountId::new(ACCOUNT), &role())).collect();
+        let entered = run(futures_util::future::join_all(entries.iter().map(|entry| entry.ready(Session::Evidence))));
+        let lost = entered.iter().filter(|told| told.is_err()).count();
+        // It takes some to see that it is none of theirs.
+        assert!(lost <= 24, "{lost} {code}");
+        assert_eq!(caller.common.stop.cause(), None, "{code}");
+    }
+}
+
+#[test]
+fn a_proxy_that_denies_is_not_aws_that_denies() {
+    let denied = |content_type, body: &'static [u8]| {
+        let server = Server::start(content_type, move |_| (403, body.to_vec()));
+        let entry = server.caller(once()).own_entry();
+        let told = [
+            run(ask(&entry, ListModelsInput::builder())).expect_err("denied").why,
+            run(ask(&entry, GetBucketVersioningInput::builder().bucket("b"))).expect_err("denied").why,
+        ];
+        told
+    };
+    assert_eq!(denied("text/html", b"<html>blocked by policy</html>"), [Why::Failed; 2]);
+    let by_aws = br#"{"__type": "AccessDeniedException", "message": "not authorized"}"#;
+    assert_eq!(denied("application/x-amz-json-1.1", by_aws)[0], Why::Denied);
+}
+
+#[test]
+fn a_session_that_was_revoked_is_made_anew() {
+    let denials = Mutex::new(2);
+    let server = Server::start("text/xml", move |request| {
+        if request.contains("Action=") {
+            return (200, sts_answer(ACCOUNT, 3600, request));
+        }
+        let mut denials = denials.lock().expect("no poison");
+        if *denials == 0 {
+            return (200, br#"{"trailList": []}"#.to_vec());
+        }
+        *denials -= 1;
+        let said = "x is not authorized to perform: y with an explicit deny in an identity-based policy";
+        (400, serde_json::json!({"__type": "AccessDeniedException", "message": said}).to_string().into())
+    });
+    let entry = entry(&server);
+    // A young one is denied for another reason.
+    let told = run(ask(&entry, DescribeTrailsInput::builder())).expect_err("denied");
+    assert_eq!((told.why, server.assumed()), (Why::Denied, 1));
+    entry.door(Session::Evidence).grow_old(Duration::from_secs(90));
+    run(ask(&entry, DescribeTrailsInput::builder())).expect("in a new session");
+    assert_eq!(server.assumed(), 2);
 }
