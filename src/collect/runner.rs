@@ -3,6 +3,7 @@
 //! How an account is entered is in `aws::session`, what is asked in a region in the file of each service, which names
 //! the second pass reads in `relate::reach`; files and hashes are behind [`Sink`].
 
+mod again;
 mod complete;
 mod first;
 mod second;
@@ -324,9 +325,10 @@ impl Collection {
             return Ok(entered);
         }
         // A region that is nowhere enabled is a typing error, and "no AI" would be the answer to it. Of a shard's
-        // accounts none may have it where others do.
+        // accounts none may have it where others do; nor of those that could be entered this time.
         let nowhere = self.options.regions.iter().find(|region| !census.read.contains(region));
-        if let (Some(region), true) = (nowhere, entered > 0 && self.options.shard.is_none()) {
+        let all_told = entered > 0 && self.options.shard.is_none() && !census.unsure_of_regions;
+        if let (Some(region), true) = (nowhere, all_told) {
             let message = format!("region {region} is not enabled in any account that was entered");
             return Err(CollectError::Selection(message));
         }

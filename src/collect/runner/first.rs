@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::again::{improved, is_worse};
 use super::store::{inventory_file, reached_file};
 use super::sweep::{ACCOUNTS, Sweep, guarded, internal};
 use super::{CollectError, GRACE};
@@ -39,6 +40,8 @@ pub(super) struct Census {
     pub entered: BTreeSet<AccountId>,
     /// Regions whose workloads were read in any account.
     pub read: BTreeSet<Region>,
+    /// The regions of an account were not told, for a reason that may pass.
+    pub unsure_of_regions: bool,
     /// Entered accounts whose trails the first pass has read.
     pub trails_read: BTreeSet<AccountId>,
     /// Buckets that were listed without their region. AWS sends it; not every server does.
@@ -53,6 +56,7 @@ struct Counted {
     references: References,
     entered: bool,
     read: Vec<Region>,
+    unsure_of_regions: bool,
     trails_read: bool,
     unlocated: BTreeSet<String>,
     /// What was reached in the account itself, where it was read.
@@ -78,6 +82,7 @@ impl Sweep {
         self.each(ACCOUNTS, units, |(account, counted)| {
             census.references.merge(counted.references);
             census.read.extend(counted.read);
+            census.unsure_of_regions |= counted.unsure_of_regions;
             census.unlocated.extend(counted.unlocated.into_iter().map(|name| (account.clone(), name)));
             if let Some(reached) = counted.reached {
                 census.read_already.extend(reached);
@@ -104,18 +109,22 @@ impl Sweep {
             return Ok(None);
         }
         let entry = self.entry(&account.id);
-        let lines = AssertUnwindSafe(self.inventory(&entry, account)).catch_unwind().await.unwrap_or_else(|panic| {
-            let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
-            vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
-        });
+        let mut lines =
+            AssertUnwindSafe(self.inventory(&entry, account)).catch_unwind().await.unwrap_or_else(|panic| {
+                let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
+                vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
+            });
         if self.is_cut_short(&lines) && (lines.len() == 1 || self.store.has(&file)) {
             return Ok(None);
         }
+        // One that cannot be read back is no loss.
         if self.store.has(&file)
             && let Ok(old) = self.store.read(&file).await
-            && is_worse(&lines, &old)
         {
-            return Ok(Some(self.count(account, &old)));
+            if is_worse(&lines, &old) {
+                return Ok(Some(self.count(account, &old)));
+            }
+            lines = improved(&account.id, old, lines);
         }
         let mut counted = self.count(account, &lines);
         self.store.write(file, lines).await?;
@@ -143,19 +152,23 @@ impl Sweep {
     }
 
     fn count(&self, account: &Chosen, lines: &[Line]) -> Counted {
-        let entered = lines.iter().any(|line| matches!(&line.fact, Fact::Account(entry) if entry.session.is_ok()));
+        let entry = lines.iter().find_map(|line| match &line.fact {
+            Fact::Account(entry) => Some(entry),
+            _ => None,
+        });
+        let entered = entry.is_some_and(|entry| entry.session.is_ok());
         let unlocated = lines.iter().filter_map(|line| match &line.fact {
             Fact::BucketName(bucket) if bucket.region.is_none() => Some(bucket.name.clone()),
             _ => None,
         });
-        let read = lines.iter().find_map(|line| match &line.fact {
-            Fact::Account(entry) => Some(entry.read_regions.clone()),
-            _ => None,
-        });
+        let passing = |unknown: Option<&Unknown>| unknown.is_some_and(|unknown| unknown.why.passing());
         Counted {
             references: References::of(lines),
             entered,
-            read: read.into_iter().flatten().collect(),
+            read: entry.map_or_else(Vec::new, |entry| entry.read_regions.clone()),
+            unsure_of_regions: entry.is_some_and(|entry| {
+                passing(entry.session.as_ref().err()) || passing(entry.enabled_regions.as_ref().err())
+            }),
             trails_read: entered && self.reads_trails(account),
             unlocated: unlocated.collect(),
             reached: None,
@@ -232,27 +245,6 @@ impl Sweep {
 
     fn chosen(&self, region: &Region) -> bool {
         self.options.regions.is_empty() || self.options.regions.contains(region)
-    }
-}
-
-/// Whether an account came out worse this time than in an earlier run, for reasons that may pass: shut out, or with more
-/// lists that failed. What a list names and another one does not is no measure.
-fn is_worse(lines: &[Line], old: &[Line]) -> bool {
-    let shut_out = |lines: &[Line]| {
-        let entry = lines.iter().find_map(|line| match &line.fact {
-            Fact::Account(entry) => Some(entry),
-            _ => None,
-        });
-        entry.is_none_or(|entry| entry.session.as_ref().is_err_and(|unknown| unknown.why.passing()))
-    };
-    let lost_lists = |lines: &[Line]| {
-        let lists = lines.iter().filter(|line| matches!(line.fact, Fact::Account(_) | Fact::Listing(_)));
-        lists.filter(|line| line.may_tell_more()).count()
-    };
-    match (shut_out(lines), shut_out(old)) {
-        (true, was_shut_out) => !was_shut_out,
-        (false, true) => false,
-        (false, false) => lost_lists(lines) > lost_lists(old),
     }
 }
 

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 
 use super::CollectError;
+use super::again;
 use super::first::Census;
 use super::store::reached_file;
 use super::sweep::{PARTS, Sweep, guarded};
@@ -19,7 +20,7 @@ use crate::collect::{cloudtrail, ec2, kms, listing, logs, s3};
 use crate::inventory::{Fact, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Told;
-use crate::relate::done::{Done, thing};
+use crate::relate::done::Done;
 use crate::relate::reach::{Reading, References, readings};
 
 /// What evidence refers to is read too, and what that refers to, until nothing new is named. Chains of buckets are two
@@ -29,14 +30,23 @@ const ROUNDS: usize = 8;
 /// Files of an interrupted run that are read back at a time.
 const READ_BACK: usize = 4;
 
+/// What came of a unit.
+struct Reached {
+    account: AccountId,
+    references: References,
+    told: Done,
+    /// Where its trails were listed.
+    trails: Vec<Region>,
+}
+
 /// One account's share of a round of the second pass.
 struct Unit {
     account: AccountId,
     readings: Vec<Reading>,
     /// Those of its buckets that must be located first.
     unlocated: BTreeSet<String>,
-    /// Whether its trails are to be read too.
-    trails: bool,
+    /// Its trails are to be read too, but in regions where they were.
+    trails: Option<BTreeSet<Region>>,
     /// An earlier round has written its file.
     before: bool,
 }
@@ -50,14 +60,14 @@ impl Sweep {
         let mut kept = stream::iter(census.entered.difference(&written).cloned().collect::<Vec<_>>())
             .map(|account| async { (self.store.kept(&reached_file(&account)).await, account) })
             .buffered(READ_BACK);
-        while let Some((lines, account)) = kept.next().await {
+        // Where accounts have listed their trails that the first pass left out.
+        let mut trails: BTreeMap<AccountId, BTreeSet<Region>> = BTreeMap::new();
+        while let Some((lines, account)) = self.stop().or(kept.next()).await.flatten() {
             let Some(lines) = lines else { continue };
             // Files of shards are kept as a whole; what failed in them, or in this merge before, may be read now.
             let told = || lines.iter().filter(|line| !self.store.completes || !line.may_tell_more());
             read.mark_lines(&account, told());
-            if told().any(lists_trails) {
-                census.trails_read.insert(account.clone());
-            }
+            trails.entry(account.clone()).or_default().extend(told().filter_map(lists_trails).cloned());
             census.references.merge(References::of(&lines));
             written.insert(account);
         }
@@ -83,7 +93,8 @@ impl Sweep {
                 // Buckets are judged by the trails of their owner, which may not have been selected.
                 let buckets = readings.iter().any(|reading| !reading.buckets.is_empty());
                 let unit = Unit {
-                    trails: buckets && census.trails_read.insert(account.clone()),
+                    trails: (buckets && !census.trails_read.contains(&account))
+                        .then(|| trails.get(&account).cloned().unwrap_or_default()),
                     unlocated: unlocated(&readings, |name| {
                         census.unlocated.contains(&(account.clone(), name.to_owned()))
                     }),
@@ -95,11 +106,12 @@ impl Sweep {
                 async move { sweep.reached(unit).await }
             });
             let units: Vec<_> = units.collect();
-            self.each(PARTS, stream::iter(units), |(account, references, told)| {
-                census.references.merge(references);
+            self.each(PARTS, stream::iter(units), |reached: Reached| {
+                census.references.merge(reached.references);
                 // Buckets were read where they turned out to be, which is not where they were asked for.
-                read.extend(told);
-                written.insert(account);
+                read.extend(reached.told);
+                trails.entry(reached.account.clone()).or_default().extend(reached.trails);
+                written.insert(reached.account);
             })
             .await?;
         }
@@ -108,21 +120,25 @@ impl Sweep {
 
     /// None when the run ended before what is on disk could be bettered. What an earlier round read is bettered by
     /// whatever is added to it.
-    async fn reached(&self, unit: Unit) -> Result<Option<(AccountId, References, Done)>, CollectError> {
+    async fn reached(&self, unit: Unit) -> Result<Option<Reached>, CollectError> {
         let file = reached_file(&unit.account);
         let lines = self.read_reached(&self.entry(&unit.account), &unit).await;
         if !unit.before && self.is_cut_short(&lines) && self.store.has(&file) {
             return Ok(None);
         }
-        let references = References::of(&lines);
+        let old = if self.store.has(&file) { self.store.read(&file).await.map(Some) } else { Ok(None) };
+        let lines = match (unit.before, old) {
+            (true, old) => again::bettered(&unit.account, old?.unwrap_or_default(), lines),
+            (false, Ok(Some(old))) => again::reached(&unit.account, old, lines),
+            // One that cannot be read back is no loss.
+            (false, Ok(None) | Err(_)) => lines,
+        };
         let mut told = Done::default();
         told.mark_lines(&unit.account, &lines);
-        let lines = match unit.before {
-            true => bettered(&unit.account, self.store.read(&file).await?, lines),
-            false => lines,
-        };
+        let trails = lines.iter().filter_map(lists_trails).cloned().collect();
+        let reached = Reached { references: References::of(&lines), told, trails, account: unit.account };
         self.store.write(file, lines).await?;
-        Ok(Some((unit.account, references, told)))
+        Ok(Some(reached))
     }
 
     /// What an account's inventory reaches in that account itself, round after round, into its file. What is `known` by
@@ -149,13 +165,13 @@ impl Sweep {
                 account: entry.account.clone(),
                 unlocated: unlocated(&own, |name| unplaced.contains(name)),
                 readings: own,
-                trails: false,
+                trails: None,
                 before: false,
             };
             let more = self.read_reached(entry, &unit).await;
             read.mark_lines(&entry.account, &more);
             known.merge(References::of(&more));
-            lines = merged(lines, more);
+            lines = again::merged(&entry.account, lines, more);
         }
         if !lines.is_empty() {
             self.store.write(reached_file(&entry.account), lines).await?;
@@ -167,7 +183,7 @@ impl Sweep {
         let home = Scope::new(&self.frame, entry, &self.home);
         let (readings, mut lines) = locate(&home, unit).await;
         let mut regions: BTreeSet<&Region> = readings.keys().collect();
-        if unit.trails {
+        if unit.trails.is_some() {
             regions.insert(&self.home);
         }
         regions.retain(|region| !self.options.skip_regions.contains(region));
@@ -177,7 +193,7 @@ impl Sweep {
             if let Some(reading) = readings.get(&scope.region) {
                 units.extend(region_reached(scope, reading));
             }
-            if unit.trails {
+            if unit.trails.as_ref().is_some_and(|read| !read.contains(&scope.region)) {
                 units.push(guarded(scope, "cloudtrail", cloudtrail::collect(scope)));
             }
         }
@@ -186,8 +202,10 @@ impl Sweep {
     }
 }
 
-fn lists_trails(line: &Line) -> bool {
-    matches!(&line.fact, Fact::Listing(listing) if listing.call == "cloudtrail:DescribeTrails")
+/// The region whose trails a line is the list of.
+fn lists_trails(line: &Line) -> Option<&Region> {
+    let lists = matches!(&line.fact, Fact::Listing(listing) if listing.call == "cloudtrail:DescribeTrails");
+    line.region.as_ref().filter(|_| lists)
 }
 
 fn region_reached<'a>(scope: &'a Scope, reading: &'a Reading) -> Vec<BoxFuture<'a, Vec<Line>>> {
@@ -275,28 +293,4 @@ fn merge(into: &mut Reading, other: Reading) {
     into.log_groups.extend(other.log_groups);
     into.deliveries |= other.deliveries;
     into.keys.extend(other.keys);
-}
-
-/// The lines of a file after some of what they tell of was asked again: of two that tell of the same, the one that
-/// leaves less unknown.
-fn bettered(account: &AccountId, mut before: Vec<Line>, mut after: Vec<Line>) -> Vec<Line> {
-    // Not by id: of a bucket that could not be located before, the line has no region.
-    let of = |line: &Line| thing(account, line);
-    let lacked: BTreeMap<u128, usize> =
-        before.iter().filter_map(|line| Some((of(line)?, line.unknowns().len()))).collect();
-    after.retain(|line| {
-        of(line).and_then(|thing| lacked.get(&thing)).is_none_or(|lacked| line.unknowns().len() <= *lacked)
-    });
-    let told: BTreeSet<u128> = after.iter().filter_map(of).collect();
-    before.retain(|line| of(line).is_none_or(|thing| !told.contains(&thing)));
-    merged(before, after)
-}
-
-/// The lines of two rounds. A later round may list again what an earlier one listed; the later word stands.
-fn merged(before: Vec<Line>, after: Vec<Line>) -> Vec<Line> {
-    let mut by_key = BTreeMap::new();
-    for line in before.into_iter().chain(after) {
-        by_key.insert((line.kind.clone(), line.id.clone(), line.region.clone()), line);
-    }
-    by_key.into_values().collect()
 }

@@ -64,7 +64,10 @@ fn answer(mut stream: TcpStream, answers: &Mutex<Vec<Canned>>) -> Option<()> {
     let found = answers.iter().position(|(name, ..)| request.contains(name)).map(|i| answers.remove(i));
     drop(answers);
     let (_, status, body) = found.unwrap_or(("", 500, "{}"));
-    let head = format!("HTTP/1.1 {status} canned\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} canned\r\nx-amzn-requestid: r\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes()).ok()?;
     stream.write_all(body.as_bytes()).ok()
 }

@@ -600,7 +600,7 @@ fn a_service_that_a_region_lacks_is_not_asked_on() {
     assert_eq!(listing(&lines, "bedrock-agent:ListFlows").count, Ok(0));
 }
 
-/// The SDK cannot read an error in a form that is not the protocol's, as gateways send it; the status still tells.
+/// The SDK cannot read an error in a form that is not the protocol's, as gateways of AWS send it; the status still tells.
 #[test]
 fn errors_in_no_known_form_go_by_the_status() {
     let of_status = |status: u16| {
