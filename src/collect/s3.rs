@@ -92,12 +92,19 @@ pub(crate) async fn locate(scope: &Scope, name: &str) -> Told<Region> {
     })
 }
 
+/// How S3 says that there is no bucket of a name.
+const NO_BUCKET: &str = "NoSuchBucket";
+/// And that there is one in another region, be it one that the account has not enabled
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
+const ELSEWHERE: &[&str] = &["PermanentRedirect", "IllegalLocationConstraintException"];
+
 /// Whether buckets that no account of the sweep lists exist at all: `NoSuchBucket` says no to whoever may ask.
 pub(crate) async fn probe(scope: &Scope, buckets: &BTreeSet<String>) -> Vec<Line> {
     let lines = few_at_a_time(buckets.iter().cloned().map(|name| async move {
         let request = GetBucketLocationInput::builder().bucket(&name);
-        let (exists, reads) = match scope.ask_or_none(&request, &["NoSuchBucket"]).await {
-            Ok((location, read)) => (Ok(location.is_some()), vec![read]),
+        let codes = [ELSEWHERE, &[NO_BUCKET]].concat();
+        let (exists, reads) = match scope.ask_or_code(&request, &codes).await {
+            Ok((answer, read)) => (Ok(answer.err() != Some(NO_BUCKET)), vec![read]),
             // Whoever asks for another account's bucket is refused, whatever the role allows: no permission would tell
             // more. Whether the bucket is there that does not tell. That the role lacks one AWS says in these words.
             Err(unknown)

@@ -83,13 +83,31 @@ impl Scope {
         request: &R,
         absent_codes: &[&str],
     ) -> Told<(Option<R::Output>, Read)> {
+        let (answer, read) = self.ask_or_code(request, absent_codes).await?;
+        Ok((answer.ok(), read))
+    }
+
+    /// The same where some error codes are answers.
+    pub(crate) async fn ask_or_code<'c, R: Request>(
+        &self,
+        request: &R,
+        codes: &[&'c str],
+    ) -> Told<(Result<R::Output, &'c str>, Read)> {
         let operation = R::codec().operation;
         let outcome = call(&self.ground, Keys::Session(self.entry.door(operation.session)), request).await;
-        let read = || Read { call: format!("{}:{}", operation.service, operation.name), at: now() };
-        match outcome {
-            Ok(value) => Ok((Some(value), read())),
-            Err(Failure::Refused(error)) if code(&error).is_some_and(|code| absent_codes.contains(&code)) => {
-                Ok((None, read()))
+        let told = |error: &_| codes.iter().copied().find(|known| code(error) == Some(known));
+        let answer = match outcome {
+            Ok(value) => Ok(Ok(value)),
+            Err(Failure::Refused(error)) => match told(&error) {
+                Some(code) => Ok(Err(code)),
+                None => Err(Failure::Refused(error)),
+            },
+            Err(failure) => Err(failure),
+        };
+        match answer {
+            Ok(answer) => {
+                let read = Read { call: format!("{}:{}", operation.service, operation.name), at: now() };
+                Ok((answer, read))
             }
             Err(failure) => {
                 let unknown = failure.unknown(&self.ground, operation).in_region(&self.region);

@@ -90,7 +90,7 @@ pub struct AdvancedSelector {
     pub fields: Vec<FieldSelector>,
 }
 
-/// Within one operator any value suffices; operators of one field must all hold.
+/// One of its values must be met by any of those to equal, start or end with, if there are any, and by none of those not to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FieldSelector {

@@ -334,7 +334,12 @@ impl<'a> Index<'a> {
     /// Whether a bucket exists, as far as can be told.
     pub(crate) fn bucket_exists(&self, name: &str) -> Told<bool> {
         match self.owner(name) {
-            Owner::In(..) | Owner::Aws => Ok(true),
+            Owner::In(..) => match self.described(name).map(|seen| &seen.fact.versioning) {
+                // It was listed, and gone when it was looked at.
+                Some(Observed::Unknown(unknown)) if unknown.why == Why::Vanished => Err(unknown.clone()),
+                _ => Ok(true),
+            },
+            Owner::Aws => Ok(true),
             Owner::Nobody => Ok(false),
             Owner::Unknown(unknown) => Err(unknown),
         }

@@ -295,14 +295,21 @@ impl Shared {
         self.accounts.insert(id, meta);
     }
 
-    fn add_trail(&mut self, line: Line) {
-        let Fact::Trail(trail) = &line.fact else { return };
-        let better = match self.trails.get(&trail.arn).map(|line| &line.fact) {
-            Some(Fact::Trail(known)) => known.shadow && !trail.shadow,
-            _ => true,
-        };
-        if better {
-            self.trails.insert(trail.arn.clone(), line);
+    fn add_trail(&mut self, mut line: Line) {
+        let Fact::Trail(trail) = &mut line.fact else { return };
+        match self.trails.get_mut(&trail.arn).map(|line| &mut line.fact) {
+            Some(Fact::Trail(known)) if known.shadow && trail.shadow => {
+                // Members may ask for different things: CloudTrail's delegated administrator for the selectors too
+                // (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-delegated-administrator.html).
+                if known.status.is_err() {
+                    std::mem::swap(&mut known.status, &mut trail.status);
+                }
+                if known.selectors.is_err() {
+                    std::mem::swap(&mut known.selectors, &mut trail.selectors);
+                }
+            }
+            Some(Fact::Trail(known)) if !known.shadow || trail.shadow => {}
+            _ => _ = self.trails.insert(trail.arn.clone(), line),
         }
     }
 

@@ -695,6 +695,47 @@ fn selectors_of_an_organization_trail_that_may_not_be_read_leave_coverage_unknow
     assert!(!gaps.iter().any(|g| g.starts_with("fail")), "{gaps:#?}");
 }
 
+/// CloudTrail tells a delegated administrator the selectors of the organization's trail, and other members not.
+#[test]
+fn of_several_members_who_see_the_organizations_trail_each_tells_what_it_may() {
+    for knowing in [PROD, LAKE] {
+        let gaps = gaps_of(|e| {
+            let mut seen = None;
+            for lines in e.accounts.values_mut() {
+                let at = lines.iter().position(|line| matches!(line.fact, Fact::Trail(_)));
+                seen = seen.or(at.map(|at| lines.remove(at)));
+            }
+            e.accounts.remove(&AccountId::from(MANAGEMENT));
+            for account in [PROD, LAKE] {
+                let mut line = seen.clone().expect("the trail");
+                line.account = account.into();
+                if let Fact::Trail(trail) = &mut line.fact {
+                    trail.shadow = true;
+                    let foreign = |call| Unknown::new(call, Why::Foreign);
+                    match account == knowing {
+                        true => trail.status = Err(foreign("cloudtrail:GetTrailStatus")),
+                        false => trail.selectors = Err(foreign("cloudtrail:GetEventSelectors")),
+                    }
+                }
+                e.accounts.get_mut(&AccountId::from(account)).expect("a member").push(line);
+            }
+        });
+        let about = |check: &str| gaps.iter().filter(|gap| gap.contains(check)).collect::<Vec<_>>();
+        assert!(about("api-activity-unrecorded").is_empty(), "{knowing}: {gaps:#?}");
+        assert!(about("trail-delivery-stale").is_empty(), "{knowing}: {gaps:#?}");
+    }
+}
+
+#[test]
+fn a_bucket_that_was_gone_when_it_was_looked_at_may_be_there_or_not() {
+    judged("capture-destination-missing", "ranking", &["pass"], |_| {});
+    judged("capture-destination-missing", "ranking", &["unknown"], |e| {
+        e.edit_bucket("prod-evidence", |b| {
+            b.versioning = Observed::Unknown(Unknown::new("s3:GetBucketVersioning", Why::Vanished));
+        });
+    });
+}
+
 #[test]
 fn a_trail_that_does_not_deliver() {
     expect(&["fail trail-delivery-stale org"], |e| {

@@ -618,3 +618,19 @@ fn errors_in_no_known_form_go_by_the_status() {
     assert_eq!(of_status(403), [Why::Denied; 3]);
     assert_eq!(of_status(500), [Why::Failed; 3]);
 }
+
+#[test]
+fn a_bucket_in_another_region_is_there() {
+    let error = |code: &str| format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
+    let exists = |status, code: &str| {
+        let scope = scope(&[("GET /b/?location", status, error(code).leak())]);
+        match &run(s3::probe(&scope, &BTreeSet::from(["b".to_owned()])))[0].fact {
+            Fact::BucketProbe(probe) => probe.exists.clone().map_err(|unknown| unknown.why),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(exists(301, "PermanentRedirect"), Ok(true));
+    assert_eq!(exists(400, "IllegalLocationConstraintException"), Ok(true));
+    assert_eq!(exists(404, "NoSuchBucket"), Ok(false));
+    assert_eq!(exists(403, "AccessDenied"), Err(Why::Foreign));
+}
