@@ -599,11 +599,10 @@ fn a_proxy_that_denies_is_not_aws_that_denies() {
     let denied = |content_type, body: &'static [u8]| {
         let server = Server::start(content_type, move |_| (403, body.to_vec()));
         let entry = server.caller(once()).own_entry();
-        let told = [
+        [
             run(ask(&entry, ListModelsInput::builder())).expect_err("denied").why,
             run(ask(&entry, GetBucketVersioningInput::builder().bucket("b"))).expect_err("denied").why,
-        ];
-        told
+        ]
     };
     assert_eq!(denied("text/html", b"<html>blocked by policy</html>"), [Why::Failed; 2]);
     let by_aws = br#"{"__type": "AccessDeniedException", "message": "not authorized"}"#;

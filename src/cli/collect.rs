@@ -1,12 +1,14 @@
 //! `locard collect`: the snapshot alone; and the sweep that `locard audit` begins with.
 
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
+use tokio::runtime::Runtime;
 
 use crate::cli::args::{AccessArgs, Global};
 use crate::cli::exit::{Exit, Refused, visible};
@@ -22,6 +24,9 @@ use crate::inventory::Line;
 use crate::inventory::organizations::Organization;
 use crate::model::ids::{AccountId, Region};
 use crate::model::shard::Shard;
+
+/// After a file could not be copied to the bucket, others are not tried for so long.
+const COPIED_AGAIN: Duration = Duration::from_secs(60);
 
 const SCOPE: &str = "Scope";
 const PACE: &str = "Pace";
@@ -92,7 +97,7 @@ pub(super) struct Swept {
     /// By Ctrl-C or the like; the snapshot is sealed as incomplete.
     pub interrupted: bool,
     /// Listens for signals as long as it lives: one once listened for no longer ends the process by itself.
-    _listening: tokio::runtime::Runtime,
+    _listening: Threads,
 }
 
 pub(super) fn run(global: &Global, args: CollectArgs) -> anyhow::Result<Exit> {
@@ -126,7 +131,7 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
         calls: outcome.calls,
     };
     let digest = writer.finish(ending)?;
-    run.copy(&writer).inspect_err(|_| run.rescue())?;
+    run.copy(&writer, outcome.ended_early.is_some()).inspect_err(|_| run.rescue())?;
     // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
     sweeping.store(false, Ordering::Relaxed);
     if let Some(unknown) = &outcome.not_listed {
@@ -185,18 +190,38 @@ pub(super) fn cut_off(ended_early: Option<Cause>) -> Option<anyhow::Error> {
     Some(Refused::no_result(message, format!("{help}; `locard evaluate` judges what there is")))
 }
 
-/// The threads of a sweep.
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// The threads of a sweep. Nobody waits for what they are still at when they go: a name server that does not answer holds
+/// a look-up for half a minute.
+pub(super) struct Threads(Option<Runtime>);
+
+impl Deref for Threads {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().unwrap_or_else(|| panic!("internal error: the threads of a sweep are gone"))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pub(super) fn runtime() -> anyhow::Result<Threads> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // The SDK's endpoint rules for S3 take a megabyte of stack in builds that are not optimised.
         .thread_stack_size(8 << 20)
         .build()
-        .context("cannot start the threads of the sweep")
+        .context("cannot start the threads of the sweep")?;
+    Ok(Threads(Some(runtime)))
 }
 
 /// Lets signals end a run; what is given back is true as long as there is a snapshot to be sealed first.
-pub(super) fn listen(runtime: &tokio::runtime::Runtime, stop: &Stop) -> Arc<AtomicBool> {
+pub(super) fn listen(runtime: &Runtime, stop: &Stop) -> Arc<AtomicBool> {
     let sweeping = Arc::new(AtomicBool::new(true));
     runtime.spawn(end_on_signals(stop.clone(), Arc::clone(&sweeping)));
     sweeping
@@ -241,7 +266,7 @@ fn collect(
     options: Options,
     run: &RunFolder,
     resume: bool,
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
 ) -> anyhow::Result<(CollectOutcome, Arc<SnapshotWriter>)> {
     let stop = options.stop.clone();
     let Some(connected) = runtime.block_on(stop.or(runner::connect(options))) else {
@@ -263,7 +288,7 @@ fn collect(
         None => {}
     }
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
-    let sink = sink(run, &writer);
+    let sink = sink(run, &writer, &stop);
     match runtime.block_on(collection.run(&run_id, as_of, sink, progress(global))) {
         Ok(outcome) => Ok((outcome, writer)),
         Err(error) => {
@@ -285,23 +310,54 @@ pub(super) fn progress(global: &Global) -> Arc<Progress> {
 }
 
 /// The snapshot as the sweep sees it.
-pub(super) fn sink(run: &RunFolder, writer: &Arc<SnapshotWriter>) -> Arc<dyn Sink> {
-    let copies = run.remote().map(|remote| (Arc::clone(remote), run.dir().to_path_buf()));
+pub(super) fn sink(run: &RunFolder, writer: &Arc<SnapshotWriter>, stop: &Stop) -> Arc<dyn Sink> {
+    let copies = run.remote().map(|remote| Copies {
+        remote: Arc::clone(remote),
+        dir: run.dir().to_path_buf(),
+        stop: stop.clone(),
+        failed: Mutex::default(),
+    });
     Arc::new(Kept { writer: Arc::clone(writer), copies })
 }
 
 /// A snapshot on disk; each file is copied to the bucket that the run goes to, if it goes to one.
 struct Kept {
     writer: Arc<SnapshotWriter>,
-    /// And the folder of the run.
-    copies: Option<(Arc<Remote>, PathBuf)>,
+    copies: Option<Copies>,
+}
+
+/// Where its files are copied to.
+struct Copies {
+    remote: Arc<Remote>,
+    /// Of the run.
+    dir: PathBuf,
+    stop: Stop,
+    /// When a file could last not be copied.
+    failed: Mutex<Option<Instant>>,
+}
+
+impl Copies {
+    /// Copies a file that has just been completed, if it can be: what is left is copied when the snapshot is sealed. A
+    /// bucket that does not answer for a while must not cost what lies on this machine.
+    fn copy(&self, writer: &SnapshotWriter, file: &str) {
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_some_and(|at| at.elapsed() < COPIED_AGAIN) {
+            return;
+        }
+        if let Err(error) = self.remote.put_completed(writer, &self.dir, file, &self.stop) {
+            let before = self.failed.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
+            if before.is_none() {
+                let said = visible(&format!("{error:#}"));
+                out::say(&format!("warning: {said}; files are kept in {} and copied later\n", self.dir.display()));
+            }
+        }
+    }
 }
 
 impl Kept {
-    fn copy(&self, file: &str) -> Result<(), String> {
-        match &self.copies {
-            Some((remote, dir)) => remote.put_completed(&self.writer, dir, file).map_err(|error| format!("{error:#}")),
-            None => Ok(()),
+    fn copied(&self, file: &str) {
+        if let Some(copies) = &self.copies {
+            copies.copy(&self.writer, file);
         }
     }
 }
@@ -321,12 +377,14 @@ impl Sink for Kept {
 
     fn write_lines(&self, file: &str, lines: Vec<Line>) -> Result<(), String> {
         self.writer.write_lines(file, lines).map_err(whole_chain)?;
-        self.copy(file)
+        self.copied(file);
+        Ok(())
     }
 
     fn write_organization(&self, organization: &Organization) -> Result<(), String> {
         self.writer.write_organization(organization).map_err(whole_chain)?;
-        self.copy(ORGANIZATION)
+        self.copied(ORGANIZATION);
+        Ok(())
     }
 }
 

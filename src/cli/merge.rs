@@ -80,7 +80,7 @@ struct Completion {
     cut_off: Option<anyhow::Error>,
     /// Listens for signals as long as it lives: one once listened for no longer ends the process by itself.
     #[cfg(feature = "aws")]
-    listening: Option<(tokio::runtime::Runtime, Arc<std::sync::atomic::AtomicBool>)>,
+    listening: Option<(crate::cli::collect::Threads, Arc<std::sync::atomic::AtomicBool>)>,
 }
 
 pub(super) fn run(global: &Global, args: MergeArgs) -> anyhow::Result<Exit> {
@@ -229,7 +229,7 @@ fn seal(whole: &Whole, completion: &Completion, run: &RunFolder, writer: &Snapsh
         calls: merge::calls([&whole.calls, &completion.calls]),
     };
     let digest = writer.finish_merged(ending, completion.by.clone(), completion.unread)?;
-    run.copy(writer)?;
+    run.copy(writer, completion.interrupted || completion.cut_off.is_some())?;
     Ok(digest)
 }
 
@@ -315,8 +315,8 @@ fn complete(
         }
     };
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
-    let completing =
-        collection.complete(&run_id, as_of, &whole.organization, collect::sink(run, writer), collect::progress(global));
+    let sink = collect::sink(run, writer, &stop);
+    let completing = collection.complete(&run_id, as_of, &whole.organization, sink, collect::progress(global));
     let outcome = runtime.block_on(completing).map_err(collect::explained)?;
     collect::warn_of_lost(outcome.lost, outcome.ended_early);
     if outcome.ended_early.is_some() {

@@ -3,6 +3,7 @@
 //! It has the face of `remote`, so that what handles runs need not know.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cli::exit::Refused;
 use crate::cli::place::{Credentials, Source, StoreArgs};
@@ -43,11 +44,11 @@ impl Remote {
         match *self {}
     }
 
-    pub(super) fn put_journal(&self, _dir: &Path) -> anyhow::Result<()> {
+    pub(super) fn put_journal(&self, _dir: &Path, _time: Option<Duration>) -> anyhow::Result<()> {
         match *self {}
     }
 
-    pub(super) fn seal(&self, _writer: &SnapshotWriter, _dir: &Path) -> anyhow::Result<()> {
+    pub(super) fn seal(&self, _writer: &SnapshotWriter, _dir: &Path, _time: Option<Duration>) -> anyhow::Result<()> {
         match *self {}
     }
 

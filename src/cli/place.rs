@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -19,6 +20,9 @@ use crate::model::ids::AccountId;
 use crate::model::prefix::S3Prefix;
 use crate::results::Run;
 use crate::results::stream::{self, ReadError};
+
+/// What a run that was asked to end takes at most to bring what it has to its bucket.
+const SOON: Duration = Duration::from_secs(20);
 
 const STORE: &str = "Places in S3";
 
@@ -190,10 +194,10 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Brings a sealed snapshot to where the run goes.
-    pub(super) fn copy(&self, writer: &SnapshotWriter) -> anyhow::Result<()> {
+    /// Brings a sealed snapshot to where the run goes; soon, if it was asked to end.
+    pub(super) fn copy(&self, writer: &SnapshotWriter, soon: bool) -> anyhow::Result<()> {
         if let Some(remote) = &self.remote {
-            remote.seal(writer, &self.dir)?;
+            remote.seal(writer, &self.dir, soon.then_some(SOON))?;
         }
         Ok(())
     }
@@ -201,7 +205,7 @@ impl RunFolder {
     /// Before a run ends with an error: what it has collected must be found again, if only on this machine.
     pub(super) fn rescue(&self) {
         if let (Some(remote), true) = (&self.remote, self.snapshot().join(JOURNAL).is_file())
-            && remote.put_journal(&self.dir).is_err()
+            && remote.put_journal(&self.dir, Some(SOON)).is_err()
             && let Some(scratch) = &self.scratch
         {
             scratch.keep();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use crate::aws::stop::Stop;
 use crate::aws::store::{Store, StoreAccess, StoreError};
 use crate::cli::exit::Refused;
 use crate::cli::place::{Credentials, Source, StoreArgs};
@@ -114,9 +115,29 @@ impl Remote {
         self.runtime.block_on(self.store.put(name, content)).map_err(|e| self.said(e))
     }
 
-    /// Puts a file of the snapshot that has just been completed; now and then the journal too.
-    pub(super) fn put_completed(&self, writer: &SnapshotWriter, dir: &Path, file: &str) -> anyhow::Result<()> {
-        self.put(&snapshot(file), read(dir, file)?)?;
+    /// What a future comes to, if it does in time; without a time, whenever it does.
+    fn within<T>(&self, time: Option<Duration>, future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        let Some(time) = time else { return self.runtime.block_on(future) };
+        self.runtime.block_on(async { tokio::time::timeout(time, future).await }).unwrap_or_else(|_elapsed| {
+            let message = format!("{} did not take everything within {} s", self.place(), time.as_secs());
+            Err(Refused::no_result(message, "the same command with --resume goes on"))
+        })
+    }
+
+    /// Puts a file of the snapshot that has just been completed; now and then the journal too. When the run is to end
+    /// nothing is put any more: what is not there yet is when the snapshot is sealed.
+    pub(super) fn put_completed(
+        &self,
+        writer: &SnapshotWriter,
+        dir: &Path,
+        file: &str,
+        stop: &Stop,
+    ) -> anyhow::Result<()> {
+        let content = read(dir, file)?;
+        match self.runtime.block_on(stop.or(self.store.put(&snapshot(file), content))) {
+            Some(put) => put.map_err(|e| self.said(e))?,
+            None => return Ok(()),
+        }
         if let Some(sha256) = writer.digest_of(file) {
             self.there().insert(file.to_owned(), sha256);
         }
@@ -128,16 +149,18 @@ impl Remote {
             }
             due
         };
-        if due { self.put_journal(dir) } else { Ok(()) }
+        if due { self.put_journal(dir, None) } else { Ok(()) }
     }
 
     /// Puts the journal, so that a run can go on from here.
-    pub(super) fn put_journal(&self, dir: &Path) -> anyhow::Result<()> {
-        self.put(&snapshot(JOURNAL), read(dir, JOURNAL)?)
+    pub(super) fn put_journal(&self, dir: &Path, time: Option<Duration>) -> anyhow::Result<()> {
+        let content = read(dir, JOURNAL)?;
+        let name = snapshot(JOURNAL);
+        self.within(time, async { self.store.put(&name, content).await.map_err(|e| self.said(e)) })
     }
 
     /// Puts what of a finished snapshot is not there yet: files, then the journal, then the manifest.
-    pub(super) fn seal(&self, writer: &SnapshotWriter, dir: &Path) -> anyhow::Result<()> {
+    pub(super) fn seal(&self, writer: &SnapshotWriter, dir: &Path, time: Option<Duration>) -> anyhow::Result<()> {
         let there = self.there().clone();
         let left = writer.files().into_iter().filter(|file| writer.digest_of(file).as_ref() != there.get(file));
         let left: Vec<String> = left.collect();
@@ -146,9 +169,13 @@ impl Remote {
             self.store.put(&snapshot(file), content).await.map_err(|e| self.said(e))
         });
         let puts: Vec<_> = puts.collect();
-        self.runtime.block_on(stream::iter(puts).buffer_unordered(AT_A_TIME).try_collect::<()>())?;
-        self.put_journal(dir)?;
-        self.put(&snapshot(MANIFEST), read(dir, MANIFEST)?)
+        self.within(time, async {
+            stream::iter(puts).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
+            for file in [JOURNAL, MANIFEST] {
+                self.store.put(&snapshot(file), read(dir, file)?).await.map_err(|e| self.said(e))?;
+            }
+            Ok(())
+        })
     }
 
     /// Fetches what an interrupted run has left, to go on with it; false if no run has begun.
