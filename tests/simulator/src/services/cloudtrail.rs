@@ -124,10 +124,12 @@ fn find<'a>(call: &Call<'a>, member: &str) -> Result<Seen<'a>, AwsError> {
     })
 }
 
-/// Only the owner of a trail may read what it selects.
+/// Only the owner of a trail may read what it selects, and of the organization's its delegated administrators
+/// (<https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-delegated-administrator.html>).
 fn owned<'a>(call: &Call<'a>) -> Result<Seen<'a>, AwsError> {
     let trail = find(call, "TrailName")?;
-    if trail.own {
+    let delegated = call.world.estate.organization.as_ref().map_or(&[][..], |organization| &organization.delegated);
+    if trail.own || delegated.iter().any(|id| id == call.account) {
         return Ok(trail);
     }
     Err(AwsError::new("CloudTrailARNInvalidException", 400, "The AccountID in the trail ARN is wrong."))

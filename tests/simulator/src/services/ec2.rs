@@ -18,6 +18,10 @@ const PAGES: Pages = Pages {
     most: 1000,
     refusal: "InvalidParameterValue",
 };
+/// Items a page may be limited to, and values one filter may have
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>).
+const FEWEST: u64 = 5;
+const MOST_VALUES: usize = 200;
 
 /// A list of resources: operation, kind, element of the list, input member and output member of its ids, and the
 /// error for an id that is nobody's.
@@ -72,6 +76,7 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
     let all: Vec<Value> = written.iter().chain(&unwritten).map(|item| vpcs::whole(kind, item)).collect();
     let mut found: Vec<&Value> = all.iter().filter(|item| filters(call).iter().all(|one| meets(item, one))).collect();
     let ids = texts(call.input.get(*by));
+    refusal(call, by, !ids.is_empty())?;
     for wanted in &ids {
         if !all.iter().any(|item| item.get(*id).and_then(Value::as_str) == Some(wanted)) {
             return Err(AwsError::new(unknown, 400, format!("The ID '{wanted}' does not exist")));
@@ -110,6 +115,28 @@ fn regions(call: &Call<'_>) -> Outcome {
             .with("optInStatus", status(region))
     });
     Ok(Answer::Xml(Element::new("").child(Element::new("regionInfo").children(items))))
+}
+
+/// What EC2 does not take: few or named items in pages, and filters of many values
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html>).
+fn refusal(call: &Call<'_>, by: &str, named: bool) -> Result<(), AwsError> {
+    let invalid = |code: &'static str, message: String| Err(AwsError::new(code, 400, message));
+    if let Some(size) = call.number(PAGES.size) {
+        if size < FEWEST {
+            let message =
+                format!("Value ( {size} ) for parameter maxResults is invalid. Expecting a value of at least 5.");
+            return invalid("InvalidParameterValue", message);
+        }
+        if named {
+            let message = format!("The parameter {by} cannot be used with the parameter maxResults");
+            return invalid("InvalidParameterCombination", message);
+        }
+    }
+    if filters(call).iter().any(|(_, values)| values.len() > MOST_VALUES) {
+        let message = format!("The maximum number of filter values specified on a single call is {MOST_VALUES}");
+        return invalid("FilterLimitExceeded", message);
+    }
+    Ok(())
 }
 
 /// The filters of a call: a name, and values of which one must be met.

@@ -95,7 +95,11 @@ fn admitted(call: &Call<'_>, arn: &str, account: &str, role: &str) -> Result<(),
             && found.external_id.as_deref().is_none_or(|id| call.text("ExternalId") == Some(id))
     });
     if admitted && call.account == estate.caller {
-        return Ok(());
+        if estate.account(account).is_some_and(|account| account.enabled(call.region)) {
+            return Ok(());
+        }
+        let message = format!("STS is not activated in this region for account:{account}.");
+        return Err(AwsError::new("RegionDisabledException", 403, message));
     }
     let who = &call.caller.arn;
     let message = format!("User: {who} is not authorized to perform: sts:AssumeRole on resource: {arn}");
