@@ -1,15 +1,19 @@
 //! A bare client: signs, sends, reads, and does nothing with what it read. It shows how many calls a second this
 //! machine can make of this server at all, and what one costs; sweeps are compared with it.
 //!
-//! It asks what a sweep asks of every region, as sessions of the audit role, and does not repeat what failed.
+//! It asks what a sweep asks of every region, or the very requests that a sweep made, as sessions of the audit role, and
+//! does not repeat what failed.
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::method::InvalidMethod;
 use hyper::{HeaderMap, Method};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,6 +23,7 @@ use jiff::Timestamp;
 use crate::access::sessions::{USER_KEY, USER_SECRET};
 use crate::access::signature::{Key, sign};
 use crate::estate::DEFAULT_REGIONS;
+use crate::server::recording::{Recorded, member};
 use crate::wire::Request;
 
 /// What to ask, and how.
@@ -32,6 +37,8 @@ pub struct Load {
     pub accounts: usize,
     /// Regions of each, the first of the default ones.
     pub regions: usize,
+    /// Make the requests that were recorded here instead.
+    pub replay: Option<PathBuf>,
     /// Requests under way at a time.
     pub at_a_time: usize,
     pub threads: usize,
@@ -101,6 +108,14 @@ struct Credentials {
     token: Option<String>,
 }
 
+/// A request to be made.
+struct Prepared {
+    key: Arc<Credentials>,
+    service: Arc<str>,
+    region: Arc<str>,
+    request: Request,
+}
+
 struct Client {
     pool: Pool<HttpConnector, Full<Bytes>>,
     url: String,
@@ -120,23 +135,18 @@ pub fn run(load: &Load) -> Result<Measured, String> {
 async fn measure(load: &Load) -> Result<Measured, String> {
     let client = Arc::new(Client::new(&load.url)?);
     let user = Credentials { access_key: USER_KEY.to_owned(), secret: USER_SECRET.to_owned(), token: None };
-    let sessions = Arc::new(sessions(&client, &user, load).await?);
-    let regions = &DEFAULT_REGIONS[..load.regions.min(DEFAULT_REGIONS.len())];
-    let calls = sessions.len() * regions.len() * ASKS.len();
+    let all = Arc::new(match &load.replay {
+        Some(path) => recorded(&client, user, path).await?,
+        None => listed(&client, user, load).await?,
+    });
     let (next, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
     let (started, cpu) = (Instant::now(), cpu());
+    let calls = all.len();
     let workers = (0..load.at_a_time.max(1)).map(|_| {
-        let (client, sessions, next, failed) = (client.clone(), sessions.clone(), next.clone(), failed.clone());
+        let (client, all, next, failed) = (client.clone(), all.clone(), next.clone(), failed.clone());
         tokio::spawn(async move {
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                if at >= calls {
-                    return;
-                }
-                let (place, ask) = (at / ASKS.len(), &ASKS[at % ASKS.len()]);
-                // Regions go round fastest, so that no account is asked everything at once.
-                let (session, region) = (&sessions[place % sessions.len()], regions[place / sessions.len()]);
-                match client.call(session, region, ask).await {
+            while let Some(Prepared { key, service, region, request }) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                match client.send(key, service, region, request.clone()).await {
                     Ok((200, _)) => {}
                     _ => _ = failed.fetch_add(1, Ordering::Relaxed),
                 }
@@ -152,6 +162,59 @@ async fn measure(load: &Load) -> Result<Measured, String> {
         elapsed: started.elapsed(),
         cpu: self::cpu().zip(cpu).map(|(after, before)| after.saturating_sub(before)),
     })
+}
+
+/// What a sweep asks of every region, most of it first pages. Regions go round fastest, so that no account is asked
+/// everything at once.
+async fn listed(client: &Client, user: Credentials, load: &Load) -> Result<Vec<Prepared>, String> {
+    let sessions: Vec<Arc<Credentials>> = sessions(client, &user, load).await?.into_iter().map(Arc::new).collect();
+    let mut all = Vec::new();
+    for region in DEFAULT_REGIONS.iter().take(load.regions) {
+        let region: Arc<str> = Arc::from(*region);
+        for key in &sessions {
+            all.extend(ASKS.iter().map(|ask| {
+                let body = Bytes::from_static(ask.body);
+                let request = client.request(ask.method.clone(), ask.path, ask.target, ask.kind, body);
+                Prepared { key: key.clone(), service: Arc::from(ask.service), region: region.clone(), request }
+            }));
+        }
+    }
+    Ok(all)
+}
+
+/// The requests of a recording, in its order. The sessions that it made are made anew, before the clock starts.
+async fn recorded(client: &Client, user: Credentials, path: &Path) -> Result<Vec<Prepared>, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let mut keys = HashMap::from([(USER_KEY.to_owned(), Arc::new(user))]);
+    let mut all = Vec::new();
+    for line in text.lines() {
+        let recorded: Recorded = serde_json::from_str(line).map_err(|error| failed(&error))?;
+        let mut headers = HeaderMap::new();
+        headers.insert("host", client.host.clone());
+        for (name, value) in &recorded.headers {
+            let name = HeaderName::try_from(name).map_err(|error| failed(&error))?;
+            headers.insert(name, HeaderValue::try_from(value).map_err(|error| failed(&error))?);
+        }
+        let request = Request {
+            method: recorded.method.parse().map_err(|error: InvalidMethod| failed(&error))?,
+            path: recorded.path,
+            query: recorded.query,
+            headers,
+            body: Bytes::from(recorded.body),
+        };
+        // In the order of their answers: who asks in a session comes after whoever made it.
+        let Some(key) = keys.get(&recorded.access_key).cloned() else {
+            return Err(failed(&format!("nobody made the session {}", recorded.access_key)));
+        };
+        let (service, region) = (Arc::from(recorded.service), Arc::from(recorded.region));
+        if let Some(made) = recorded.made {
+            let (_, answer) = client.send(&key, &service, &region, request.clone()).await?;
+            keys.insert(made, Arc::new(entered(&answer).ok_or("an account lets nobody in any more")?));
+        }
+        all.push(Prepared { key, service, region, request });
+    }
+    Ok(all)
 }
 
 /// A session in each of the first accounts that can be entered.
@@ -191,15 +254,13 @@ async fn enter(client: &Client, user: &Credentials, account: &str, role: &str) -
     let kind = "application/x-www-form-urlencoded";
     let request = client.request(Method::POST, "/", None, kind, Bytes::from(form));
     let (_, answer) = client.send(user, "sts", "us-east-1", request).await?;
-    let answer = String::from_utf8_lossy(&answer);
-    let member = |name: &str| {
-        let (_, rest) = answer.split_once(&format!("<{name}>"))?;
-        Some(rest.split_once('<')?.0.to_owned())
-    };
-    let (Some(access_key), Some(secret)) = (member("AccessKeyId"), member("SecretAccessKey")) else {
-        return Ok(None);
-    };
-    Ok(Some(Credentials { access_key, secret, token: member("SessionToken") }))
+    Ok(entered(&answer))
+}
+
+/// The session that AssumeRole answers with.
+fn entered(answer: &[u8]) -> Option<Credentials> {
+    let (access_key, secret) = (member(answer, "AccessKeyId")?, member(answer, "SecretAccessKey")?);
+    Some(Credentials { access_key, secret, token: member(answer, "SessionToken") })
 }
 
 impl Client {
@@ -231,12 +292,6 @@ impl Client {
         Request { method, path: path.to_owned(), query: String::new(), headers, body }
     }
 
-    async fn call(&self, key: &Credentials, region: &str, ask: &Ask) -> Result<(u16, Bytes), String> {
-        let body = Bytes::from_static(ask.body);
-        let request = self.request(ask.method.clone(), ask.path, ask.target, ask.kind, body);
-        self.send(key, ask.service, region, request).await
-    }
-
     async fn send(
         &self,
         key: &Credentials,
@@ -248,7 +303,9 @@ impl Client {
         sign(&mut request, &key, service, region, Timestamp::now());
         let mut sent = hyper::Request::new(Full::new(request.body));
         *sent.method_mut() = request.method;
-        *sent.uri_mut() = format!("{}{}", self.url, request.path).parse().map_err(|error| format!("{error}"))?;
+        let (path, query) = (&request.path, &request.query);
+        let mark = if query.is_empty() { "" } else { "?" };
+        *sent.uri_mut() = format!("{}{path}{mark}{query}", self.url).parse().map_err(|error| format!("{error}"))?;
         *sent.headers_mut() = request.headers;
         let answer = self.pool.request(sent).await.map_err(|error| format!("no answer: {error}"))?;
         let status = answer.status().as_u16();

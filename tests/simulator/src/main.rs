@@ -79,6 +79,9 @@ struct Serve {
     /// Write every request to this file as JSON Lines, when interrupted
     #[arg(long)]
     journal: Option<PathBuf>,
+    /// Write requests down for `bare --replay`, until POST /_simulator/recorded
+    #[arg(long)]
+    record: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -107,6 +110,9 @@ struct Bare {
     accounts: usize,
     #[arg(long, default_value_t = 17)]
     regions: usize,
+    /// Make the very requests that `serve --record` wrote down, on the same server
+    #[arg(long, conflicts_with_all = ["role", "accounts", "regions"])]
+    replay: Option<PathBuf>,
     /// Requests under way at a time
     #[arg(long, default_value_t = 64)]
     at_a_time: usize,
@@ -172,6 +178,7 @@ fn serve(args: &Serve) -> Result<(), String> {
         longest_session: args.session_seconds.map(Duration::from_secs),
         ahead: args.ahead,
         threads: args.threads,
+        record: args.record.clone(),
     };
     let estate = estate(&args.organization)?;
     let failed = |error, path: &Path| format!("cannot write {}: {error}", path.display());
@@ -238,8 +245,8 @@ fn bound(args: &BoundArgs) -> Result<(), String> {
 }
 
 fn bare(args: Bare) -> Result<(), String> {
-    let Bare { endpoint_url: url, role, accounts, regions, at_a_time, threads } = args;
-    let measured = bare::run(&Load { url, role, accounts, regions, at_a_time, threads })?;
+    let Bare { endpoint_url: url, role, accounts, regions, replay, at_a_time, threads } = args;
+    let measured = bare::run(&Load { url, role, accounts, regions, replay, at_a_time, threads })?;
     let seconds = measured.elapsed.as_secs_f64();
     let calls = measured.calls as f64;
     say(&format!("{calls} calls, {} failed, {seconds:.2} s, {:.0} calls/s", measured.failed, calls / seconds))?;

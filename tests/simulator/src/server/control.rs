@@ -2,6 +2,7 @@
 //!
 //! Nobody has to sign here; nothing of it is journalled.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::{Answered, State, plain};
@@ -41,6 +42,13 @@ pub(super) fn answer(state: &State, asked: &str, request: &Request) -> Answered 
             state.journal.clear();
             plain(200, TEXT, "")
         }
+        ("POST", "recorded") => {
+            let recording = state.recording.write().unwrap_or_else(PoisonError::into_inner).take();
+            match recording.is_none_or(|recording| recording.end()) {
+                true => plain(200, TEXT, ""),
+                false => plain(500, TEXT, "what was recorded could not be written"),
+            }
+        }
         ("POST", "faults") => match Plan::parse(&String::from_utf8_lossy(&request.body)) {
             Ok(plan) => {
                 state.set_faults(plan);
@@ -48,6 +56,6 @@ pub(super) fn answer(state: &State, asked: &str, request: &Request) -> Answered 
             }
             Err(problem) => plain(400, TEXT, problem),
         },
-        _ => plain(404, TEXT, "GET counters, journal or bound?cpu_us=N&cores=N; POST clear or faults"),
+        _ => plain(404, TEXT, "GET counters, journal or bound?cpu_us=N&cores=N; POST clear, recorded or faults"),
     }
 }

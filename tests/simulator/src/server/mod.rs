@@ -5,12 +5,14 @@
 mod body;
 mod control;
 mod process;
+pub(crate) mod recording;
 #[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -35,6 +37,7 @@ use crate::wire::Request;
 use crate::world::World;
 use body::{Body, Line};
 use process::{Delivery, Processed};
+use recording::Recording;
 
 /// How a server behaves.
 #[derive(Clone, Debug)]
@@ -52,6 +55,8 @@ pub struct Settings {
     pub ahead: i64,
     /// Threads that answer.
     pub threads: usize,
+    /// Requests are written down here, for a bare client to make again, until `POST /_simulator/recorded`.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -64,6 +69,7 @@ impl Default for Settings {
             longest_session: None,
             ahead: 0,
             threads: 2,
+            record: None,
         }
     }
 }
@@ -86,6 +92,8 @@ struct State {
     world: World,
     settings: Settings,
     journal: Journal,
+    /// None once enough is recorded, or if nobody asked for it.
+    recording: RwLock<Option<Recording>>,
     buckets: Buckets,
     faults: RwLock<Arc<Faults>>,
     started: Instant,
@@ -108,8 +116,10 @@ pub fn start(estate: Estate, settings: Settings) -> io::Result<Running> {
         longest_session: settings.longest_session,
         ahead: SignedDuration::from_secs(settings.ahead),
     };
+    let recording = settings.record.as_deref().map(Recording::to).transpose()?;
     let state = Arc::new(State {
         world,
+        recording: RwLock::new(recording),
         journal: Journal::default(),
         buckets: Buckets::new(settings.limits.clone()),
         faults: RwLock::new(Arc::new(Faults::new(settings.faults.clone()))),
@@ -252,6 +262,9 @@ async fn handle(
     let _leaves = Leaves(&state.journal);
     let (arrived, at) = (state.micros(), Instant::now());
     let Processed { mut entry, reply, delivery, hang, skew } = state.process(sequence, &request);
+    if let Some(recording) = &*state.recording.read().unwrap_or_else(PoisonError::into_inner) {
+        recording.note(&request, &reply.body);
+    }
     entry.sequence = sequence;
     entry.connection = connection;
     entry.arrived = arrived;

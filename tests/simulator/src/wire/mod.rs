@@ -17,6 +17,7 @@ use crate::services::{Answer, AwsError, Outcome};
 pub(crate) use s3::unchunked;
 
 /// A request as it came, whole.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// Still percent-encoded, as signed.
