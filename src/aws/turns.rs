@@ -22,6 +22,10 @@ const LESS: f64 = 0.8;
 /// Answers are counted to know how many there are in a second: so many times those under way, and for so long.
 const ROUNDS: f64 = 2.0;
 const LONG: Duration = Duration::from_millis(100);
+/// And for so long where answers take less than this on average: there it is what else the machine does that makes them
+/// more or fewer from one tenth of a second to the next.
+const LONG_WHERE_NEAR: Duration = Duration::from_millis(500);
+const NEAR: Duration = Duration::from_millis(20);
 /// So many times as many are tried, and are worth it if this share of the growth is that of answers a second too.
 const MORE: f64 = 2.0;
 const WORTH: f64 = 0.3;
@@ -55,6 +59,16 @@ impl Turns {
     pub(crate) async fn take(&self) -> Option<Turn<'_>> {
         let permit = self.free.acquire().await.ok()?;
         Some(Turn { turns: self, permit: Some(permit) })
+    }
+
+    /// Whether whoever answers is near.
+    pub(crate) fn are_near(&self) -> bool {
+        self.window().is_near()
+    }
+
+    /// How many there are.
+    pub(crate) fn size(&self) -> usize {
+        self.window().size()
     }
 
     /// Whether turns are free that nobody waits for, so many that they will not be gone in a moment.
@@ -150,6 +164,10 @@ impl Window {
         Self { most, size, average: 0.0, count: Count::NONE, before: None, changed: None }
     }
 
+    fn is_near(&self) -> bool {
+        self.average < NEAR.as_secs_f64()
+    }
+
     fn size(&self) -> usize {
         self.size as usize
     }
@@ -176,7 +194,8 @@ impl Window {
         let since = *self.count.since.get_or_insert(now);
         self.count.answers += 1.0;
         self.count.idle += f64::from(u8::from(idle));
-        if self.count.answers < ROUNDS * self.size || now.saturating_duration_since(since) < LONG {
+        let long = if self.is_near() { LONG_WHERE_NEAR } else { LONG };
+        if self.count.answers < ROUNDS * self.size || now.saturating_duration_since(since) < long {
             return;
         }
         let rate = self.count.rate(now);

@@ -40,6 +40,10 @@ pub(super) const ACCOUNTS: Order = Order { wide: 1, start_every: Duration::from_
 /// Parts of accounts, that ask a few dozen things and hold little.
 pub(super) const PARTS: Order = Order { wide: 4, start_every: Duration::from_millis(1) };
 
+/// Near a server, accounts are under way for every so many requests at a time, but so many at least.
+const TURNS_AN_ACCOUNT: usize = 16;
+const FEWEST: usize = 6;
+
 /// How often it is looked whether another account may start: near a server that answers at once, one is over in 13 ms.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -120,10 +124,13 @@ impl Sweep {
     }
 
     /// Whether one more account may be read: as long as requests could be under way that nobody asks for, up to a number
-    /// that memory bears. Accounts that wait for AWS, and not for us, leave room for others.
+    /// that memory bears. Accounts that wait for AWS, and not for us, leave room for others. Beside a server that answers
+    /// at once it is we who are waited for, or the disk: more accounts would only hold what they have read.
     fn has_room(&self, order: Order, running: usize) -> bool {
-        running < self.options.accounts_in_flight.max(1) * order.wide
-            && (running == 0 || self.caller.common.turns.idle())
+        let turns = &self.caller.common.turns;
+        let enough = if turns.are_near() { (turns.size() / TURNS_AN_ACCOUNT).max(FEWEST) } else { usize::MAX };
+        let most = self.options.accounts_in_flight.max(1).min(enough);
+        running < most * order.wide && (running == 0 || turns.idle())
     }
 
     /// Whether a unit was cut short by the end of the run: something in it is unknown that might be known.
