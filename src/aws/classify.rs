@@ -59,10 +59,8 @@ where
             // A member AWS leaves out it leaves out again.
             if status.is_success() && lacks_member(error.source()) {
                 Verdict::Final
-            } else if status.as_u16() == 403 && !is_of_aws(response.raw()) {
-                Verdict::Faulty
             } else {
-                of_status(status.as_u16())
+                without_code(response.raw())
             }
         }
         SdkError::ServiceError(service) => {
@@ -77,16 +75,24 @@ where
                 Some(code) if THROTTLES.contains(&code) => Verdict::Throttled,
                 // It is the account that has it switched off; the credentials are as good as ever.
                 Some(STS_SWITCHED_OFF) => Verdict::Final,
-                Some(code) if code.starts_with("AccessDenied") && forbids(service.err().message()) => {
+                Some(code) if of_code(code, "") == Some(Why::Denied) && forbids(service.err().message()) => {
                     Verdict::Forbidden
                 }
                 Some(code) if of_code(code, "") == Some(Why::RegionDisabled) => Verdict::Unrecognized,
                 Some("RequestTimeout" | "RequestTimeoutException") => Verdict::Faulty,
-                None if status == 403 && !is_of_aws(service.raw()) => Verdict::Faulty,
-                _ => of_status(status),
+                Some(_) => of_status(status),
+                None => without_code(service.raw()),
             }
         }
         _ => Verdict::Final,
+    }
+}
+
+/// Who denies without a code may be somebody on the way, who may let the next request pass.
+fn without_code(response: &HttpResponse) -> Verdict {
+    match response.status().as_u16() {
+        403 if !is_of_aws(response) => Verdict::Faulty,
+        status => of_status(status),
     }
 }
 
@@ -247,7 +253,7 @@ fn of_code(code: &str, message: &str) -> Option<Why> {
         | "AuthFailure"
         | "InvalidAccessKeyId"
         | "InvalidToken"
-        | "RegionDisabledException" => Why::RegionDisabled,
+        | STS_SWITCHED_OFF => Why::RegionDisabled,
         "OptInRequired" | "SubscriptionRequiredException" => Why::NotSubscribed,
         "UnknownOperationException" | "UnsupportedOperationInRegion" => Why::ServiceAbsent,
         "RequestTimeout" | "RequestTimeoutException" => Why::TimedOut,

@@ -44,7 +44,7 @@ impl Remote {
         match *self {}
     }
 
-    pub(super) fn put_journal(&self, _dir: &Path, _time: Option<Duration>) -> anyhow::Result<()> {
+    pub(super) fn put_journal(&self, _dir: &Path, _time: Duration) -> anyhow::Result<()> {
         match *self {}
     }
 

@@ -23,6 +23,8 @@ use crate::results::stream::{self, ReadError};
 
 /// What a run that was asked to end takes at most to bring what it has to its bucket.
 const SOON: Duration = Duration::from_secs(20);
+/// And to leave its journal there, after that has failed.
+const RESCUE: Duration = Duration::from_secs(5);
 
 const STORE: &str = "Places in S3";
 
@@ -205,7 +207,7 @@ impl RunFolder {
     /// Before a run ends with an error: what it has collected must be found again, if only on this machine.
     pub(super) fn rescue(&self) {
         if let (Some(remote), true) = (&self.remote, self.snapshot().join(JOURNAL).is_file())
-            && remote.put_journal(&self.dir, Some(SOON)).is_err()
+            && remote.put_journal(&self.dir, RESCUE).is_err()
             && let Some(scratch) = &self.scratch
         {
             scratch.keep();

@@ -133,10 +133,13 @@ impl Remote {
         file: &str,
         stop: &Stop,
     ) -> anyhow::Result<()> {
-        let content = read(dir, file)?;
-        match self.runtime.block_on(stop.or(self.store.put(&snapshot(file), content))) {
-            Some(put) => put.map_err(|e| self.said(e))?,
-            None => return Ok(()),
+        let put = |file: &str| -> anyhow::Result<bool> {
+            let content = read(dir, file)?;
+            let put = self.runtime.block_on(stop.or(self.store.put(&snapshot(file), content)));
+            put.map_or(Ok(false), |put| put.map(|()| true).map_err(|e| self.said(e)))
+        };
+        if !put(file)? {
+            return Ok(());
         }
         if let Some(sha256) = writer.digest_of(file) {
             self.there().insert(file.to_owned(), sha256);
@@ -149,14 +152,14 @@ impl Remote {
             }
             due
         };
-        if due { self.put_journal(dir, None) } else { Ok(()) }
+        if due { put(JOURNAL).map(|_| ()) } else { Ok(()) }
     }
 
     /// Puts the journal, so that a run can go on from here.
-    pub(super) fn put_journal(&self, dir: &Path, time: Option<Duration>) -> anyhow::Result<()> {
+    pub(super) fn put_journal(&self, dir: &Path, time: Duration) -> anyhow::Result<()> {
         let content = read(dir, JOURNAL)?;
         let name = snapshot(JOURNAL);
-        self.within(time, async { self.store.put(&name, content).await.map_err(|e| self.said(e)) })
+        self.within(Some(time), async { self.store.put(&name, content).await.map_err(|e| self.said(e)) })
     }
 
     /// Puts what of a finished snapshot is not there yet: files, then the journal, then the manifest.

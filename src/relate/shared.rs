@@ -297,8 +297,8 @@ impl Shared {
 
     fn add_trail(&mut self, mut line: Line) {
         let Fact::Trail(trail) = &mut line.fact else { return };
-        match self.trails.get_mut(&trail.arn).map(|line| &mut line.fact) {
-            Some(Fact::Trail(known)) if known.shadow && trail.shadow => {
+        match self.trails.get_mut(&trail.arn) {
+            Some(Line { fact: Fact::Trail(known), reads, .. }) if known.shadow && trail.shadow => {
                 // Members may ask for different things: CloudTrail's delegated administrator for the selectors too
                 // (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-delegated-administrator.html).
                 if known.status.is_err() {
@@ -307,8 +307,12 @@ impl Shared {
                 if known.selectors.is_err() {
                     std::mem::swap(&mut known.selectors, &mut trail.selectors);
                 }
+                // Verdicts show the calls they rest on.
+                line.reads.retain(|read| !reads.iter().any(|known| known.call == read.call));
+                reads.append(&mut line.reads);
+                reads.sort_by(|a, b| a.call.cmp(&b.call));
             }
-            Some(Fact::Trail(known)) if !known.shadow || trail.shadow => {}
+            Some(Line { fact: Fact::Trail(known), .. }) if !known.shadow || trail.shadow => {}
             _ => _ = self.trails.insert(trail.arn.clone(), line),
         }
     }

@@ -249,7 +249,7 @@ fn bare(args: Bare) -> Result<(), String> {
     let measured = bare::run(&Load { url, role, accounts, regions, replay, at_a_time, threads })?;
     let seconds = measured.elapsed.as_secs_f64();
     let calls = measured.calls as f64;
-    say(&format!("{calls} calls, {} failed, {seconds:.2} s, {:.0} calls/s", measured.failed, calls / seconds))?;
+    say(&format!("{calls} calls, {} without a 200, {seconds:.2} s, {:.0} calls/s", measured.failed, calls / seconds))?;
     match measured.cpu {
         Some(cpu) => say(&format!(", {:.0} us of CPU a call\n", cpu.as_secs_f64() * 1e6 / calls)),
         None => say("\n"),

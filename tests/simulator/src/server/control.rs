@@ -5,6 +5,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::recording::Recording;
 use super::{Answered, State, plain};
 use crate::faults::Plan;
 use crate::journal::Terms;
@@ -44,7 +45,7 @@ pub(super) fn answer(state: &State, asked: &str, request: &Request) -> Answered 
         }
         ("POST", "recorded") => {
             let recording = state.recording.write().unwrap_or_else(PoisonError::into_inner).take();
-            match recording.is_none_or(|recording| recording.end()) {
+            match recording.is_none_or(Recording::end) {
                 true => plain(200, TEXT, ""),
                 false => plain(500, TEXT, "what was recorded could not be written"),
             }

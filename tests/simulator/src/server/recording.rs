@@ -65,12 +65,11 @@ pub(crate) fn member(answer: &[u8], name: &str) -> Option<String> {
 }
 
 /// Where requests are written down until that is enough.
-#[derive(Default)]
-pub(super) struct Recording(Mutex<Option<BufWriter<File>>>);
+pub(super) struct Recording(Mutex<BufWriter<File>>);
 
 impl Recording {
     pub(super) fn to(path: &Path) -> io::Result<Self> {
-        Ok(Self(Mutex::new(Some(BufWriter::new(File::create(path)?)))))
+        Ok(Self(Mutex::new(BufWriter::new(File::create(path)?))))
     }
 
     /// Writes down a request that was signed. What is lost on a full disk is missed by whoever reads it.
@@ -78,14 +77,11 @@ impl Recording {
         let Some(recorded) = Recorded::of(request, answer) else { return };
         let Ok(mut line) = serde_json::to_vec(&recorded) else { return };
         line.push(b'\n');
-        if let Some(file) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            let _ = file.write_all(&line);
-        }
+        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
     }
 
     /// Ends it; false if something could not be written.
-    pub(super) fn end(&self) -> bool {
-        let file = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        file.is_none_or(|mut file| file.flush().is_ok())
+    pub(super) fn end(self) -> bool {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).flush().is_ok()
     }
 }
