@@ -7,8 +7,10 @@
 //! Sources, as of 2026-11: <https://docs.aws.amazon.com/general/latest/gr/bedrock.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/endpoints-region-availability.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/agents-supported.html>,
-//! <https://docs.aws.amazon.com/bedrock/latest/userguide/flows-supported.html>, and for SageMaker and other partitions the
-//! endpoints that botocore 1.40 lists. me-south-1 and mx-central-1 are
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/flows-supported.html>,
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/evaluation-support.html>,
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/custom-model-fine-tuning.html>, and for SageMaker and other
+//! partitions the endpoints that botocore 1.40 lists. me-south-1 and mx-central-1, and some regions of the parts, are
 //! counted in without having been seen there: too many costs an unknown, too few may hide something.
 
 use crate::model::ids::Region;
@@ -75,6 +77,47 @@ const NO_BEDROCK_AGENT: &[&str] = &[
 /// Regions with it that have flows and no agents.
 const NO_AGENTS: &[&str] = &["ap-northeast-3", "ap-south-2", "eu-north-1", "eu-south-1", "eu-south-2", "us-gov-east-1"];
 
+/// Parts of Bedrock that some of its regions lack, by the calls that list what they leave, and where AWS says they are.
+/// These speak for an operation that a server does not know and for nothing else: its host is there.
+const PARTS: &[(&str, &[&str])] = &[
+    ("bedrock:ListEvaluationJobs", EVALUATION),
+    ("bedrock:ListImportedModels", IMPORT),
+    ("bedrock:ListModelCustomizationJobs", CUSTOMIZATION),
+];
+
+const EVALUATION: &[&str] = &[
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-2",
+];
+
+const IMPORT: &[&str] = &["eu-central-1", "us-east-1", "us-east-2", "us-gov-west-1", "us-west-2"];
+
+/// Jobs run where models are trained; copies of models may go further.
+const CUSTOMIZATION: &[&str] = &[
+    "ap-northeast-1",
+    "ap-south-1",
+    "eu-central-1",
+    "eu-west-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-west-1",
+    "us-west-2",
+];
+
 /// Regions without SageMaker, in partitions whose other regions have it.
 const NO_SAGEMAKER: &[&str] = &["ap-southeast-6", "us-iso-west-1", "us-isob-west-1"];
 
@@ -93,7 +136,9 @@ pub fn offered(call: &str, region: &Region) -> bool {
 
 /// Whether an answer says that a region has nothing of what a call would have told, because it lacks the service.
 pub fn lacks(region: &Region, unknown: &Unknown) -> bool {
-    unknown.why == Why::ServiceAbsent && !offered(&unknown.call, region)
+    let part = PARTS.iter().find(|(call, _)| *call == unknown.call);
+    let lacks_part = part.is_some_and(|(_, regions)| !regions.contains(&region.as_str()));
+    unknown.why == Why::ServiceAbsent && (lacks_part || !offered(&unknown.call, region))
 }
 
 #[cfg(test)]
@@ -118,5 +163,14 @@ mod tests {
             assert_eq!(lacks(&region, &Unknown::new(call, Why::ServiceAbsent)), !offers, "{call} {region}");
             assert!(!lacks(&region, &Unknown::new(call, Why::Failed)), "{call} {region}");
         }
+    }
+
+    /// Bedrock answers there, so that its silence would be a failure.
+    #[test]
+    fn a_part_that_a_region_lacks_is_offered_and_lacking() {
+        let region = Region::from("us-west-1");
+        let unknown = Unknown::new("bedrock:ListEvaluationJobs", Why::ServiceAbsent);
+        assert!(offered(&unknown.call, &region) && lacks(&region, &unknown));
+        assert!(!lacks(&Region::from("us-west-2"), &unknown));
     }
 }

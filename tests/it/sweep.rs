@@ -32,11 +32,17 @@ impl Organization {
     }
 
     fn of(size: Size, name: &str, settings: Settings) -> Self {
+        Self::lacking(BTreeMap::new(), size, name, settings)
+    }
+
+    /// One whose AWS does not offer some things, by region.
+    fn lacking(absent: BTreeMap<String, Vec<String>>, size: Size, name: &str, settings: Settings) -> Self {
         let folder = fresh(Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep").join(name));
         fs::create_dir_all(&folder).unwrap();
         // The same for all, the times of what it tells included.
         static NOW: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
-        let estate = Estate::generate(size, *NOW);
+        let mut estate = Estate::generate(size, *NOW);
+        estate.absent = absent;
         Self { running: start(estate, settings).unwrap(), folder }
     }
 
@@ -192,6 +198,25 @@ fn a_run_ends_in_time_and_judges_what_it_has() {
     organization.goes_on("run");
     // Collecting alone is bounded; judging comes on top.
     eprintln!("ended after {took:?}");
+}
+
+/// AWS has neither Bedrock's agents nor evaluations in us-west-1, and both in us-east-1.
+#[test]
+fn what_a_region_lacks_is_none_only_where_aws_does_not_offer_it() {
+    let size = Size { accounts: 8, regions: 4, seed: 3 };
+    let unknown = |region: &str| {
+        let parts = ["bedrock-agent", "bedrock:ListEvaluationJobs"].map(str::to_owned).to_vec();
+        let absent = BTreeMap::from([(region.to_owned(), parts)]);
+        let organization = Organization::lacking(absent, size, &format!("lacking-{region}"), Settings::default());
+        let ran = organization.audit("out", &[]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let results = results(&organization.out("out"));
+        let of_region =
+            results.findings.iter().filter(|finding| finding.region.as_ref().is_some_and(|r| r.as_str() == region));
+        of_region.filter(|finding| finding.status == Status::Unknown).count()
+    };
+    assert_eq!(unknown("us-west-1"), 0);
+    assert!(unknown("us-east-1") > 0);
 }
 
 fn send(signal: &str, child: &Child) {

@@ -63,6 +63,8 @@ pub struct Estate {
     pub organization: Option<Organization>,
     /// Account whose user makes the first call.
     pub caller: String,
+    /// What AWS does not offer in a region: `service` or `service:Operation`, by region.
+    pub absent: BTreeMap<String, Vec<String>>,
     listed: Vec<Listed>,
     index: HashMap<String, usize>,
     built: Vec<OnceLock<Arc<Account>>>,
@@ -194,7 +196,8 @@ impl Estate {
             owners.extend(account.buckets.keys().map(|bucket| (bucket.clone(), at)));
         }
         let built = read.accounts.into_iter().map(|account| OnceLock::from(Arc::new(account))).collect();
-        Ok(Self::new(read.organization, read.caller, read.listed, built, None, owners))
+        let estate = Self::new(read.organization, read.caller, read.listed, built, None, owners);
+        Ok(Self { absent: read.absent, ..estate })
     }
 
     /// A made-up organization; equal plans give equal ones.
@@ -215,7 +218,7 @@ impl Estate {
         owners: HashMap<String, usize>,
     ) -> Self {
         let index = listed.iter().enumerate().map(|(at, account)| (account.id.clone(), at)).collect();
-        Self { organization, caller, listed, index, built, generator, owners }
+        Self { organization, caller, absent: BTreeMap::new(), listed, index, built, generator, owners }
     }
 
     /// Every account as the organization lists it.
@@ -245,6 +248,15 @@ impl Estate {
             None => self.listed[*self.owners.get(bucket)?].id.clone(),
         };
         self.account(&id).filter(|account| account.buckets.contains_key(bucket))
+    }
+
+    /// Whether AWS offers an operation in a region.
+    pub(crate) fn offers(&self, region: &str, service: &str, operation: &str) -> bool {
+        let lacks = |absent: &String| match absent.split_once(':') {
+            Some((of, only)) => of == service && only == operation,
+            None => absent == service,
+        };
+        !self.absent.get(region).is_some_and(|absent| absent.iter().any(lacks))
     }
 
     /// Whether it was generated, not written down.

@@ -22,6 +22,7 @@ type Members = Map<String, Value>;
 pub(super) struct Document {
     pub organization: Option<Organization>,
     pub caller: String,
+    pub absent: BTreeMap<String, Vec<String>>,
     pub listed: Vec<Listed>,
     pub accounts: Vec<Account>,
 }
@@ -105,6 +106,12 @@ impl Reader {
         if let Some(regions) = self.regions(&mut members, "regions", "estate") {
             defaults.regions = regions;
         }
+        let mut absent = BTreeMap::new();
+        let mut by_region =
+            members.remove("absent").and_then(|value| self.members(value, "absent")).unwrap_or_default();
+        for region in by_region.keys().cloned().collect::<Vec<_>>() {
+            absent.insert(region.clone(), self.texts(&mut by_region, &region, "absent"));
+        }
         let organization = members.remove("organization").and_then(|value| self.organization(value));
         let units = organization.as_ref().map_or(&[][..], |organization| &organization.units);
         let management = organization.as_ref().map(|organization| organization.management.clone());
@@ -132,7 +139,7 @@ impl Reader {
         }
         let first = accounts.first().map(|account| account.id.clone());
         let caller = self.text(&mut members, "caller", "estate").or_else(|| management.clone()).or(first);
-        self.nothing_else(members, "estate", "organization, caller, role, regions, templates, accounts");
+        self.nothing_else(members, "estate", "organization, caller, role, regions, absent, templates, accounts");
         let Some(caller) = caller else {
             self.problem("accounts", "an estate needs an account");
             return None;
@@ -142,7 +149,7 @@ impl Reader {
                 self.problem(what, format!("{id} is none of the accounts"));
             }
         }
-        Some(Document { organization, caller, listed, accounts })
+        Some(Document { organization, caller, absent, listed, accounts })
     }
 
     fn organization(&mut self, value: Value) -> Option<Organization> {

@@ -158,6 +158,9 @@ impl State {
         if !inside.enabled(call.region) && !matches!(call.service, "organizations" | "account") {
             return Err(Refusal::InvalidToken.error(protocol));
         }
+        if !self.world.estate.offers(call.region, call.service, call.operation) {
+            return Err(AwsError::not_offered(&call));
+        }
         if let Some(denial) = access::denied(inside, session, &call) {
             return Err(denial.error(protocol, &call));
         }

@@ -74,6 +74,13 @@ impl AwsError {
         let message = format!("{}:{} is not simulated", call.service, call.operation);
         Self::new("UnknownOperationException", 400, message)
     }
+
+    /// An operation that AWS does not offer in this region. Where a service has no name either, AWS answers nothing at
+    /// all; a server for all regions can only say this.
+    pub(crate) fn not_offered(call: &Call<'_>) -> Self {
+        let code = if call.service == "bedrock" { "ValidationException" } else { "UnknownOperationException" };
+        Self::new(code, 400, "Unknown Operation")
+    }
 }
 
 impl<'a> Call<'a> {
