@@ -281,7 +281,7 @@ impl Asker<'_> {
         if config.rules.is_empty() {
             return Err(malformed(self.scope, call, "the answer holds no rule"));
         }
-        let rules = config.rules.into_iter().map(|rule| replication_rule(self.scope, call, rule));
+        let rules = config.rules.into_iter().map(|rule| replication_rule(self.scope, call, rule, &config.role));
         rules.collect::<Told<_>>().map(Some)
     }
 
@@ -369,7 +369,7 @@ fn lifecycle_rule(scope: &Scope, call: &str, rule: SdkLifecycleRule) -> Told<Lif
     })
 }
 
-fn replication_rule(scope: &Scope, call: &str, rule: SdkReplicationRule) -> Told<ReplicationRule> {
+fn replication_rule(scope: &Scope, call: &str, rule: SdkReplicationRule, role: &str) -> Told<ReplicationRule> {
     #[expect(deprecated, reason = "AWS still sends it for rules written before filters existed")]
     let old_prefix = rule.prefix;
     let filter = rule.filter;
@@ -391,6 +391,7 @@ fn replication_rule(scope: &Scope, call: &str, rule: SdkReplicationRule) -> Told
         // AWS gives the ARN of the bucket.
         bucket: bucket.rsplit(":::").next().map(str::to_owned).unwrap_or(bucket),
         account: text(destination.account).map(AccountId::new),
+        role: text(Some(role.to_owned())),
     })
 }
 

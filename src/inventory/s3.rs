@@ -126,4 +126,7 @@ pub struct ReplicationRule {
     pub bucket: String,
     /// Destination account, when the rule names it.
     pub account: Option<AccountId>,
+    /// ARN of the role that S3 takes for the configuration's rules. None in snapshots from before that was read.
+    #[serde(default)]
+    pub role: Option<String>,
 }

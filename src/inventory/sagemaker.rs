@@ -37,6 +37,9 @@ pub struct CaptureConfig {
     pub output: bool,
     /// `s3://bucket/prefix`.
     pub destination: String,
+    /// `KmsKeyId`, the key captured data is encrypted with instead of the bucket's.
+    #[serde(default)]
+    pub kms_key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +50,9 @@ pub struct LiveCapture {
     pub started: bool,
     pub sampling_percentage: u32,
     pub destination: String,
+    /// As in [`CaptureConfig`].
+    #[serde(default)]
+    pub kms_key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

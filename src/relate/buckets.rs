@@ -4,23 +4,32 @@ use std::collections::BTreeSet;
 
 use crate::finding::{Evidence, Source};
 use crate::inventory::not_collected;
-use crate::inventory::s3::{Bucket, LifecycleRule, ReplicationRule};
+use crate::inventory::s3::Bucket;
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
+use super::copies::Copies;
 use super::index::{Held, Index, Owner};
-use super::kinds::{AccessLogView, AiBucket, BucketSink, EvidenceBucket, LockView};
+use super::kinds::{AccessLogView, AiBucket, BucketSink, EvidenceBucket};
 use super::kleene::{all, any, not, possible};
-use super::location::meet;
+use super::location::Location;
 use super::outward::Uses;
 use super::own::{Encrypted, Holder, Seen};
+use super::policy::Writer;
 use super::shared::Lent;
 use super::subject::{Alternative, Carrier};
 use super::trails::DataEvents;
-use super::{location, names, policy};
+use super::{lifetime, location, names, policy};
 
-/// A bucket that something in `account` and `region` writes to.
-pub(super) fn sink(index: &Index<'_>, account: &AccountId, region: &Region, bucket: &str) -> BucketSink {
+/// A bucket that something in `account` and `region` writes to, below a prefix.
+pub(super) fn sink(
+    index: &Index<'_>,
+    account: &AccountId,
+    region: &Region,
+    place: &Location,
+    writer: Writer<'_>,
+) -> BucketSink {
+    let bucket = place.bucket.as_str();
     let owner = index.owner(bucket);
     let same_region = match &owner {
         Owner::In(_, Some(at)) => Observed::Known(at == region),
@@ -36,7 +45,21 @@ pub(super) fn sink(index: &Index<'_>, account: &AccountId, region: &Region, buck
         exists: Observed::from_told(index.bucket_exists(bucket).map(Some)),
         same_account: Observed::from_told(owned_by(index, bucket, account).map(Some)),
         same_region,
+        refused: refused(index, account, place, writer),
     }
+}
+
+/// Whether the policy of a bucket refuses whoever writes there; absent where it has none or nobody owns it.
+fn refused(index: &Index<'_>, account: &AccountId, place: &Location, writer: Writer<'_>) -> Observed<bool> {
+    if matches!(index.owner(&place.bucket), Owner::Nobody | Owner::Aws) {
+        return Observed::Absent;
+    }
+    let object = format!("{}/{}", index.bucket_id(&place.bucket), place.prefix);
+    let told = index.bucket(&place.bucket).and_then(|seen| {
+        let document = seen.fact.policy.get()?;
+        document.map(|document| policy::refuses(document, writer, account, &object)).transpose()
+    });
+    Observed::from_told(told)
 }
 
 /// Whether something in `account` and `region` can write to a bucket where AWS delivers nowhere else.
@@ -90,7 +113,7 @@ pub(super) fn ai_view(index: &Index<'_>, name: &str, uses: &Uses) -> AiBucket {
             .and_then(|list| any(list.iter().map(|destination| takes_delivery(index, destination)))),
         versioning: field(|b| b.versioning.clone().map(|v| v.status)),
         noncurrent_days: match &details {
-            Ok(seen) => days(noncurrent(seen.fact, &uses.prefixes.iter().map(String::as_str).collect())),
+            Ok(seen) => days(lifetime::noncurrent(seen.fact, &uses.prefixes.iter().map(String::as_str).collect())),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         key_usable: details
@@ -368,12 +391,17 @@ pub(super) fn evidence_view(index: &Index<'_>, name: &str, source: Source, held:
         Owner::Nobody | Owner::Aws => Ok(false),
         Owner::Unknown(unknown) => Err(unknown),
     };
+    let copies = details.as_ref().map_err(Unknown::clone).map(|seen| {
+        let bucket = seen.fact;
+        Copies { index, bucket, prefixes: &prefixes, by_kms: by_kms(bucket, held) }
+    });
+    let replicated = |what: &dyn Fn(&Copies<'_>) -> Told<bool>| copies.as_ref().map_err(Unknown::clone).and_then(what);
     EvidenceBucket {
         name: name.to_owned(),
         source: source.id().to_owned(),
         exists: index.bucket_exists(name),
         retention_days: match &details {
-            Ok(seen) => days(retention(index, seen.fact, &prefixes)),
+            Ok(seen) => days(lifetime::written_once(seen.fact, &prefixes, index.shared.as_of)),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         lock_mode: locked.clone().map(|l| l.mode),
@@ -383,12 +411,12 @@ pub(super) fn evidence_view(index: &Index<'_>, name: &str, source: Source, held:
             index.receives_access_logs(name),
             all([
                 told(&|b| Ok(lock(b)?.is_none())),
-                told(&|b| b.policy.get()?.map_or(Ok(false), |document| policy::admits_config(document))),
+                told(&|b| b.policy.get()?.map_or(Ok(false), |document| policy::admits_what_no_lock_lets_in(document))),
             ]),
         ]),
         versioned: told(&versioned),
         noncurrent_days: match &details {
-            Ok(seen) => days(noncurrent(seen.fact, &prefixes)),
+            Ok(seen) => days(lifetime::noncurrent(seen.fact, &prefixes)),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         mfa_delete: told(&|b| Ok(b.versioning.get()?.is_some_and(|v| v.mfa_delete))),
@@ -398,11 +426,9 @@ pub(super) fn evidence_view(index: &Index<'_>, name: &str, source: Source, held:
                 .map(|prefix| policy::denies_deletion(document, &format!("{}/{prefix}", index.bucket_id(name))))),
             None => Ok(false),
         }),
-        replica_lock: match &details {
-            Ok(seen) => Observed::from_told(replica_lock(index, seen.fact, &prefixes, &by_kms(seen.fact, held))),
-            Err(unknown) => Observed::Unknown(unknown.clone()),
-        },
-        other_account: any([apart(name), told(&|b| replicas(b, &prefixes, &by_kms(b, held), apart))]),
+        replica_lock: Observed::from_told(copies.as_ref().map_err(Unknown::clone).and_then(Copies::lock)),
+        replica: copies.as_ref().map_or_else(|unknown| Observed::Unknown(unknown.clone()), Copies::kept),
+        other_account: any([apart(name), replicated(&|copies| copies.all_in(apart))]),
         key_usable: details
             .as_ref()
             .map_or_else(|u| Observed::Unknown(u.clone()), |seen| key_usable(index, name, seen.fact)),
@@ -416,7 +442,7 @@ pub(super) fn kept(index: &Index<'_>, name: &str, prefix: &str) -> (Observed<i64
             let lock = seen.fact.object_lock.get().map(|l| l.and_then(|l| l.default_retention.as_ref()));
             let prefixes = BTreeSet::from([prefix]);
             (
-                days(retention(index, seen.fact, &prefixes)),
+                days(lifetime::written_once(seen.fact, &prefixes, index.shared.as_of)),
                 Observed::from_told(lock.map(|l| l.map(|l| i64::from(l.days)))),
             )
         }
@@ -424,32 +450,8 @@ pub(super) fn kept(index: &Index<'_>, name: &str, prefix: &str) -> (Observed<i64
     }
 }
 
-fn versioned(bucket: &Bucket) -> Told<bool> {
+pub(super) fn versioned(bucket: &Bucket) -> Told<bool> {
     Ok(bucket.versioning.get()?.is_some_and(|v| v.status == "Enabled"))
-}
-
-/// Whether every prefix is replicated, by an enabled rule, into a bucket for which `good` holds.
-fn replicas(
-    bucket: &Bucket,
-    prefixes: &BTreeSet<&str>,
-    by_kms: &Told<bool>,
-    good: impl Fn(&str) -> Told<bool>,
-) -> Told<bool> {
-    let Some(rules) = bucket.replication.get()? else { return Ok(false) };
-    all(prefixes.iter().map(|prefix| {
-        any(rules
-            .iter()
-            .filter(|r| r.enabled && prefix.starts_with(r.prefix.as_str()))
-            .map(|rule| all([whole(rule, by_kms), good(&rule.bucket)])))
-    }))
-}
-
-/// Whether a replication rule takes in every object of its prefix, given whether some are encrypted with KMS keys.
-fn whole(rule: &ReplicationRule, by_kms: &Told<bool>) -> Told<bool> {
-    let tagged =
-        || Unknown::new("s3:GetBucketReplication", Why::Undecidable).saying("a tag decides what is replicated");
-    let encrypted_too = rule.kms_objects.ok_or_else(|| not_collected("s3:GetBucketReplication"));
-    all([any([not(by_kms.clone()), encrypted_too]), if rule.tag_filter { Err(tagged()) } else { Ok(true) }])
 }
 
 /// Whether some of the evidence in a bucket is encrypted with a KMS key.
@@ -471,104 +473,9 @@ fn by_kms(bucket: &Bucket, held: &[&Held]) -> Told<bool> {
     }))
 }
 
-/// The weakest default retention that copies of the prefixes get, of each prefix the copy locked longest; none = a
-/// prefix has no locked copy. A rule that cannot be followed may lead to a stronger lock, so it leaves all unknown.
-fn replica_lock(
-    index: &Index<'_>,
-    bucket: &Bucket,
-    prefixes: &BTreeSet<&str>,
-    by_kms: &Told<bool>,
-) -> Told<Option<LockView>> {
-    let Some(rules) = bucket.replication.get()? else { return Ok(None) };
-    let lock = |rule: &ReplicationRule| -> Told<Option<LockView>> {
-        if index.bucket_exists(&rule.bucket) == Ok(false) {
-            return Ok(None);
-        }
-        let copy = index.bucket(&rule.bucket)?;
-        let Some(retention) = copy.fact.object_lock.get()?.and_then(|l| l.default_retention.as_ref()) else {
-            return Ok(None);
-        };
-        if !whole(rule, by_kms)? {
-            return Ok(None);
-        }
-        Ok(Some(LockView { mode: retention.mode.clone(), days: i64::from(retention.days) }))
-    };
-    let copies: Vec<Told<Option<LockView>>> = prefixes
-        .iter()
-        .map(|prefix| {
-            let rules = rules.iter().filter(|r| r.enabled && prefix.starts_with(r.prefix.as_str()));
-            let locks = rules.map(lock).collect::<Told<Vec<_>>>()?;
-            Ok(locks.into_iter().flatten().max_by_key(|lock| (lock.days, lock.mode == "COMPLIANCE")))
-        })
-        .collect();
-    if copies.iter().any(|copy| matches!(copy, Ok(None))) {
-        return Ok(None);
-    }
-    let locks = copies.into_iter().collect::<Told<Vec<_>>>()?;
-    Ok(locks.into_iter().flatten().reduce(|a, b| LockView {
-        mode: if a.mode == "COMPLIANCE" { b.mode } else { a.mode },
-        days: a.days.min(b.days),
-    }))
-}
-
 /// Days as expressions see them; none = for ever.
 fn days(told: Told<Option<i64>>) -> Observed<i64> {
     Observed::from_told(told)
-}
-
-/// Rules of a lifecycle configuration that act on keys of a prefix. A rule that a tag or a size decides too makes
-/// the answer unknown, unless it deletes nothing of the sort asked for.
-fn acting<'a>(
-    bucket: &'a Bucket,
-    prefixes: &'a BTreeSet<&str>,
-    deletes: fn(&LifecycleRule) -> bool,
-) -> Told<Vec<&'a LifecycleRule>> {
-    let Some(rules) = bucket.lifecycle.get()? else { return Ok(Vec::new()) };
-    rules
-        .iter()
-        .filter(|r| r.enabled && deletes(r) && prefixes.iter().any(|p| meet(&r.prefix, p)))
-        .map(|rule| {
-            if rule.tag_or_size_filter {
-                let unknown = Unknown::new("s3:GetBucketLifecycleConfiguration", Why::Undecidable);
-                Err(unknown.saying("a tag or size filter decides what expires"))
-            } else {
-                Ok(rule)
-            }
-        })
-        .collect()
-}
-
-/// Days a noncurrent version is kept; none = for ever.
-fn noncurrent(bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<i64>> {
-    let rules = acting(bucket, prefixes, |r| r.noncurrent_days.is_some())?;
-    let shortest = rules.iter().filter_map(|r| r.noncurrent_days).map(i64::from).min();
-    at_least_lock(bucket, shortest)
-}
-
-/// Days an object of these prefixes lives: until it expires when the bucket is unversioned, until its noncurrent
-/// version expires when it is versioned, and never less than the lock; none = for ever.
-fn retention(index: &Index<'_>, bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Option<i64>> {
-    let rules = acting(bucket, prefixes, |r| r.expiration_days.is_some() || r.expiration_date.is_some())?;
-    let mut shortest: Option<i64> = None;
-    for rule in rules {
-        let days = match (rule.expiration_days, rule.expiration_date) {
-            (Some(days), _) => i64::from(days),
-            // From that date on everything goes as soon as it comes.
-            (None, Some(date)) if date <= index.shared.as_of => 0,
-            (None, Some(date)) => date.since(index.shared.as_of) / 86_400,
-            (None, None) => continue,
-        };
-        shortest = Some(shortest.map_or(days, |s| s.min(days)));
-    }
-    let Some(current) = shortest else { return Ok(None) };
-    let kept_after = if versioned(bucket)? { noncurrent(bucket, prefixes)? } else { Some(0) };
-    at_least_lock(bucket, kept_after.map(|days| current + days))
-}
-
-fn at_least_lock(bucket: &Bucket, days: Option<i64>) -> Told<Option<i64>> {
-    let Some(days) = days else { return Ok(None) };
-    let lock = bucket.object_lock.get()?.and_then(|l| l.default_retention.as_ref()).map(|r| i64::from(r.days));
-    Ok(Some(lock.map_or(days, |lock| days.max(lock))))
 }
 
 /// The region a bucket is in, if known.

@@ -18,7 +18,9 @@ use super::kinds::{
     AccountView, BedrockView, CaptureView, DataEventType, EndpointView, InvocationLoggingView, NotebookView,
 };
 use super::kleene::{all, any, possible};
+use super::location::Location;
 use super::own::{Seen, UseRole};
+use super::policy::Writer;
 use super::shared::Shared;
 use super::subject::{AccountGraph, Alternative, Carriage, Carrier, MAX_PATHS, Part, Resource, Subject, SubjectKind};
 use super::trails::DataEvents;
@@ -378,13 +380,16 @@ fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &
         Observed::from_told(delivery.clone().and_then(|delivery| what(delivery).ok_or_else(either)).map(Some))
     };
     let resource_id = names::bedrock(id, region);
+    let delivery_succeeded = delivered(|d| d.succeeded);
     let view = BedrockView {
         region: region.clone(),
         in_use: in_use.clone(),
         in_use_window: Some("about two weeks ago, as far back as CloudWatch lists metrics".to_owned()),
-        logging: logging.clone().map(|l| logging_view(index, id, region, &l)),
+        logging: logging
+            .clone()
+            .map(|l| logging_view(index, id, region, &l, delivery_succeeded == Observed::Known(true))),
         modalities: metrics.clone().map(|m| modalities::of_models(&m.invoked_models)),
-        delivery_succeeded: delivered(|d| d.succeeded),
+        delivery_succeeded,
         delivery_failed: delivered(|d| d.failed),
         data_events: data_events(index, facts, found, region, &mantle),
         denied_by_scp: denied_by_scp(facts, found, region, &logging, &in_use),
@@ -519,18 +524,28 @@ fn bedrock_chains(state: Option<&BedrockRegion>, found: &Found<'_>, region: &Reg
     chains
 }
 
+/// `arrive`: records are seen to arrive at what is configured.
 fn logging_view(
     index: &Index<'_>,
     id: &AccountId,
     region: &Region,
     logging: &InvocationLogging,
+    arrive: bool,
 ) -> InvocationLoggingView {
-    let sink = |bucket: &str| buckets::sink(index, id, region, bucket);
+    let sink = |sink: &S3Sink| {
+        let place = Location { bucket: sink.bucket.clone(), prefix: location::invocation_records(sink, id, region) };
+        let mut view = buckets::sink(index, id, region, &place, Writer::Service("bedrock.amazonaws.com"));
+        // What the policy says in words locard does not follow, deliveries tell.
+        if arrive && matches!(&view.refused, Observed::Unknown(unknown) if unknown.why == Why::Undecidable) {
+            view.refused = Observed::Known(false);
+        }
+        view
+    };
     let cloudwatch = logging.cloudwatch.as_ref();
     InvocationLoggingView {
-        s3: logging.s3.as_ref().map(|s| sink(&s.bucket)),
+        s3: logging.s3.as_ref().map(sink),
         cloudwatch: cloudwatch.map(|c| groups::sink(index, id, region, &c.log_group)),
-        large_bodies_s3: cloudwatch.and_then(|c| c.large_bodies_s3.as_ref()).map(|s| sink(&s.bucket)),
+        large_bodies_s3: cloudwatch.and_then(|c| c.large_bodies_s3.as_ref()).map(sink),
         text: logging.text,
         image: logging.image,
         embedding: logging.embedding,
@@ -607,7 +622,11 @@ fn endpoint(
     let arns = [line.id.0.clone()];
     let events = DataEvents { account: id, region, resource_type: "AWS::SageMaker::Endpoint", arns: &arns };
     let Some(group) = names::sagemaker_group(workload.kind, &workload.name) else { return };
-    let serverless = state.config.clone().map(|c| !c.variants.is_empty() && c.variants.iter().all(|v| v.serverless));
+    let serverless = match &state.live_capture {
+        // AWS captures nothing of serverless endpoints.
+        Observed::Known(live) if live.started => Ok(false),
+        _ => state.config.clone().map(|c| !c.variants.is_empty() && c.variants.iter().all(|v| v.serverless)),
+    };
     let invoked = facts
         .lines
         .iter()
@@ -746,8 +765,10 @@ fn capture_view(index: &Index<'_>, id: &AccountId, region: &Region, state: &Endp
                 .in_region(region)
                 .saying("the destination is no bucket locard can follow")
         })?;
-        Ok(buckets::sink(index, id, region, &place.bucket))
+        let place = Location { prefix: location::folder(&place.prefix), ..place };
+        Ok(buckets::sink(index, id, region, &place, Writer::Role))
     };
+    let key_usable = |key: &Option<String>| index.key_usable(id, region, key.as_deref());
     match (&state.live_capture, &configured) {
         (Observed::Known(live), _) => Observed::Known(CaptureView {
             enabled: Ok(live.enabled),
@@ -756,6 +777,7 @@ fn capture_view(index: &Index<'_>, id: &AccountId, region: &Region, state: &Endp
             input: directions(|c| c.input),
             output: directions(|c| c.output),
             destination: destination(&live.destination),
+            key_usable: key_usable(&live.kms_key),
         }),
         // Configured, and the live endpoint says nothing of it: it does not run.
         (Observed::Absent, Ok(Some(config))) => Observed::Known(CaptureView {
@@ -765,6 +787,7 @@ fn capture_view(index: &Index<'_>, id: &AccountId, region: &Region, state: &Endp
             input: Ok(config.input),
             output: Ok(config.output),
             destination: destination(&config.destination),
+            key_usable: key_usable(&config.kms_key),
         }),
         (Observed::Absent, Ok(None) | Err(_)) | (Observed::Unknown(_), Ok(None)) => Observed::Absent,
         (Observed::Unknown(unknown), Ok(Some(config))) => Observed::Known(CaptureView {
@@ -774,6 +797,7 @@ fn capture_view(index: &Index<'_>, id: &AccountId, region: &Region, state: &Endp
             input: Ok(config.input),
             output: Ok(config.output),
             destination: destination(&config.destination),
+            key_usable: key_usable(&config.kms_key),
         }),
         (Observed::Unknown(unknown), Err(_)) => Observed::Unknown(unknown.clone()),
     }

@@ -127,6 +127,8 @@ record! {
         same_account: Observed<bool>,
         /// It is in the region that writes to it.
         same_region: Observed<bool>,
+        /// Its policy denies whatever would be written to it; null = it has none.
+        refused: Observed<bool>,
     }
 }
 
@@ -228,6 +230,8 @@ record! {
         output: Told<bool>,
         /// Destination bucket.
         destination: Told<BucketSink>,
+        /// The key that capture itself names to encrypt with is enabled; null = it names none.
+        key_usable: Observed<bool>,
     }
 }
 
@@ -328,6 +332,14 @@ record! {
 }
 
 record! {
+    /// Copies of evidence that replication makes.
+    pub struct CopyView {
+        /// Days they live, of each prefix the copy that lives longest; null = for ever.
+        retention_days: Observed<i64>,
+    }
+}
+
+record! {
     /// A bucket evidence lands in, as the holder of one source.
     pub struct EvidenceBucket {
         /// Bucket name.
@@ -342,7 +354,7 @@ record! {
         lock_mode: Observed<String>,
         /// Days of the default retention; null = no default retention.
         lock_days: Observed<i64>,
-        /// It also receives server access logs or AWS Config, which a default retention would refuse.
+        /// It also receives server access logs or AWS Config, or is open to them: a default retention would refuse them.
         lock_impossible: Told<bool>,
         /// Versioning is enabled.
         versioned: Told<bool>,
@@ -352,9 +364,12 @@ record! {
         mfa_delete: Told<bool>,
         /// The policy denies deletion to everyone but named roles.
         deletion_denied: Told<bool>,
-        /// The weakest default retention that copies of its prefixes get where enabled rules replicate them to; null =
-        /// some prefix has no copy in a locked bucket.
+        /// The weakest lock of copies of its prefixes, where enabled rules replicate them to: its own default retention if
+        /// it has one, else that of the bucket they go to; null = some prefix has no locked copy.
         replica_lock: Observed<LockView>,
+        /// Copies of its prefixes, where enabled rules replicate all of each to a bucket that takes them; null = some prefix
+        /// has none.
+        replica: Observed<CopyView>,
         /// It is out of reach of the accounts whose evidence it holds, by owner or by replication.
         other_account: Told<bool>,
         /// The key it is encrypted with is enabled; null = no customer key.

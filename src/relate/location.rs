@@ -1,5 +1,8 @@
 //! Reads S3 locations in every form workloads write them, and compares prefixes.
 
+use crate::inventory::bedrock::S3Sink;
+use crate::model::ids::{AccountId, Region};
+
 /// A bucket and the key prefix in it; an empty prefix is the whole bucket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Location {
@@ -75,6 +78,12 @@ fn location(bucket: &str, prefix: &str) -> Option<Location> {
 /// A prefix that something writes below, as a folder: AWS puts a slash between it and the keys.
 pub(crate) fn folder(prefix: &str) -> String {
     if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
+}
+
+/// Where Bedrock writes a region's records of invocations, below the prefix that its logging names
+/// (<https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html>).
+pub(crate) fn invocation_records(sink: &S3Sink, account: &AccountId, region: &Region) -> String {
+    format!("{}AWSLogs/{account}/BedrockModelInvocationLogs/{region}/", folder(&sink.prefix))
 }
 
 /// Whether keys exist, or could, that start with both prefixes.

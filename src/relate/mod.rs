@@ -10,10 +10,12 @@ pub mod shared;
 pub mod subject;
 
 mod buckets;
+mod copies;
 mod discovery;
 mod groups;
 mod index;
 mod kleene;
+mod lifetime;
 mod location;
 mod modalities;
 mod names;

@@ -52,6 +52,20 @@ pub(crate) fn key(partition: &Partition, region: &Region, account: &AccountId, r
     }
 }
 
+/// What the ARNs of all resources of an account and region begin with that emit data events of a type; none = not known.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html>
+pub(crate) fn stem(partition: &Partition, region: &Region, account: &AccountId, resource_type: &str) -> Option<String> {
+    let (service, kind) = match resource_type {
+        "AWS::Bedrock::AgentAlias" => ("bedrock", "agent-alias/"),
+        "AWS::Bedrock::FlowAlias" => ("bedrock", "flow/"),
+        "AWS::Bedrock::Guardrail" => ("bedrock", "guardrail/"),
+        "AWS::Bedrock::KnowledgeBase" => ("bedrock", "knowledge-base/"),
+        "AWS::BedrockMantle::Project" => ("bedrock-mantle", "project/"),
+        _ => return None,
+    };
+    Some(format!("arn:{partition}:{service}:{region}:{account}:{kind}"))
+}
+
 /// Log groups that SageMaker writes to for each kind of workload.
 /// <https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html>
 pub(crate) fn sagemaker_group(kind: crate::inventory::workload::WorkloadKind, name: &str) -> Option<String> {

@@ -23,13 +23,13 @@ pub(super) fn destination(account: &AccountId, region: &Region, log: &FlowLog) -
     match log.destination_type.as_deref() {
         Some("s3") => {
             let place = log.destination.as_deref().and_then(location::parse)?;
-            // Keys below the folder that the destination names.
-            let prefix = if place.prefix.is_empty() || place.prefix.ends_with('/') {
-                format!("{}AWSLogs/", place.prefix)
-            } else {
-                format!("{}/AWSLogs/", place.prefix)
+            // <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html>
+            let below = match log.hive {
+                Some(false) => format!("{account}/vpcflowlogs/{region}/"),
+                Some(true) => format!("aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/"),
+                None => String::new(),
             };
-            Some((Holder::Bucket(place.bucket), prefix))
+            Some((Holder::Bucket(place.bucket), format!("{}AWSLogs/{below}", location::folder(&place.prefix))))
         }
         Some("kinesis-data-firehose") => None,
         _ => {
@@ -194,6 +194,23 @@ pub(super) fn view(index: &Index<'_>, region: &Region, vpc: &str, subnets: &BTre
     AiVpc { id: vpc.to_owned(), subnets: Ok(list) }
 }
 
+/// What may record a subnet's traffic besides: active logs of single interfaces, of which locard does not read whose they
+/// are.
+fn of_interfaces(index: &Index<'_>, account: &AccountId, region: &Region, direction: &str) -> Option<Unknown> {
+    let logs = index.flow_logs(account, region);
+    let may = |log: &FlowLog| {
+        log.resource.starts_with("eni-")
+            && possible(&log.active)
+            && log.traffic.as_ref().map_or(true, |traffic| traffic == "ALL" || traffic == direction)
+    };
+    let log = logs.into_iter().map(|seen| seen.fact).find(|log| may(log))?;
+    let unknown = Unknown::new(CALL, Why::Undecidable).in_account(account).in_region(region);
+    Some(
+        unknown
+            .saying(format!("whether interface {} of flow log {} is a workload's is not read", log.resource, log.id)),
+    )
+}
+
 fn subnet(
     index: &Index<'_>,
     region: &Region,
@@ -216,7 +233,8 @@ fn subnet(
                 let arrives = if delivered { delivers(index, logger, region, log) } else { Ok(true) };
                 all([log.active.clone(), traffic, arrives, Ok(has_fields(log, fields))])
             })
-            .chain([unlisted()]))
+            .chain([unlisted()])
+            .chain(of_interfaces(index, index.account, region, direction).map(Err)))
     };
     // Each direction that is recorded needs them, in records that arrive where any do.
     let fields = |wanted: &[&str]| {

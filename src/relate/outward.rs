@@ -158,7 +158,7 @@ impl Outward {
         for Kept { holder, source, prefix, encrypted, chain } in own.kept.iter().cloned() {
             outward.lodge(&own, holder, Lodged { source, prefix, encrypted, whose: mine(), chain });
         }
-        outward.captures(&own, facts);
+        outward.captures(&own, facts, partition);
         outward.trails(&own, partition);
         outward.buckets(&own, partition);
         outward.deliveries(&own);
@@ -217,12 +217,19 @@ impl Outward {
         }
     }
 
-    fn captures(&mut self, own: &Own<'_>, facts: &AccountFacts) {
+    fn captures(&mut self, own: &Own<'_>, facts: &AccountFacts, partition: &Partition) {
         for line in &facts.lines {
             let Fact::Workload(workload) = &line.fact else { continue };
             let Some(endpoint) = &workload.endpoint else { continue };
             let live = endpoint.live_capture.known().map(|capture| &capture.destination);
             let configured = endpoint.config.as_ref().ok().and_then(|c| c.capture.as_ref()).map(|c| &c.destination);
+            let keys = [
+                endpoint.live_capture.known().and_then(|capture| capture.kms_key.as_deref()),
+                endpoint.config.as_ref().ok().and_then(|c| c.capture.as_ref()).and_then(|c| c.kms_key.as_deref()),
+            ];
+            if let Some(region) = &line.region {
+                keys.into_iter().for_each(|key| self.key(own, partition, own.account, region, key));
+            }
             for place in live.into_iter().chain(configured).filter_map(|uri| location::parse(uri)) {
                 self.named(own, &place.bucket);
             }

@@ -220,8 +220,11 @@ impl<'f> Own<'f> {
         let what = format!("{} {} in {}/{region}", workload.kind.word(), workload.name, self.account);
         for used in workload.uses.iter().flatten() {
             let Some(mut place) = location::parse(&used.location) else { continue };
-            if used.role == S3Role::Capture {
+            // SageMaker puts what it makes into folders of their own.
+            if used.role == S3Role::Capture || used.field.ends_with("S3OutputPath") {
                 place.prefix = location::folder(&place.prefix);
+            }
+            if used.role == S3Role::Capture {
                 self.kept.push(Kept {
                     holder: Holder::Bucket(place.bucket.clone()),
                     source: Source::InferenceCapture,
@@ -248,7 +251,7 @@ impl<'f> Own<'f> {
         let chain = format!("model invocations of {}/{region}", self.account);
         let large = logging.cloudwatch.as_ref().and_then(|c| c.large_bodies_s3.as_ref());
         for sink in logging.s3.iter().chain(large) {
-            let prefix = location::folder(&sink.prefix);
+            let prefix = location::invocation_records(sink, self.account, region);
             self.kept.push(Kept {
                 holder: Holder::Bucket(sink.bucket.clone()),
                 source: Source::ModelInvocations,

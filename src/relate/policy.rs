@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::model::ids::AccountId;
 use crate::model::observed::{Told, Unknown, Why};
 
 use super::kleene::{all, any, not};
@@ -52,13 +53,68 @@ pub(crate) fn on_access_logs(document: &str, delivery: &Delivery<'_>) -> Told<Ve
     Ok(Verdict { allowed: holds("Allow"), denied: holds("Deny") })
 }
 
-/// Whether the policy lets AWS Config deliver, whatever the conditions: such a bucket is meant to receive it, and AWS
-/// Config does not deliver where Object Lock has a default retention.
-pub(crate) fn admits_config(document: &str) -> Told<bool> {
+/// Whoever writes into a bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Writer<'a> {
+    /// A service of AWS, for the account.
+    Service(&'a str),
+    /// Some role of the account.
+    Role,
+}
+
+/// Whether the policy refuses what a writer of an account would put below `object`, an ARN that ends in a prefix. No
+/// grant outweighs that; whether there is one is not looked at.
+pub(crate) fn refuses(document: &str, writer: Writer<'_>, account: &AccountId, object: &str) -> Told<bool> {
+    let actual = |key: &str| match (key, writer) {
+        ("aws:securetransport", _) | ("aws:principalisawsservice", Writer::Service(_)) => Some("true"),
+        ("aws:principalisawsservice", Writer::Role) => Some("false"),
+        ("aws:sourceaccount", Writer::Service(_)) | ("aws:principalaccount", Writer::Role) => Some(account.as_str()),
+        _ => None,
+    };
+    any(statements(document)?.iter().filter(|s| s.effect == "Deny").map(|s| {
+        all([
+            Ok(s.acts_on("s3:PutObject")),
+            match writer {
+                Writer::Service(service) => Ok(s.of_service(service)),
+                Writer::Role => s.of_role(None, account),
+            },
+            s.on_every_key(object),
+            s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, actual(key))),
+        ])
+    }))
+}
+
+/// Whether the policy lets S3 replicate into every key below `object` as a role of another account; none = which role
+/// is not known.
+pub(crate) fn lets_replicate(document: &str, role: Option<&str>, account: &AccountId, object: &str) -> Told<bool> {
+    let statements = statements(document)?;
+    let actual = |key: &str| match key {
+        "aws:principalarn" => role,
+        "aws:principalaccount" => Some(account.as_str()),
+        "aws:securetransport" => Some("true"),
+        "aws:principalisawsservice" => Some("false"),
+        _ => None,
+    };
+    let holds = |effect: &str| {
+        any(statements.iter().filter(|s| s.effect == effect).map(|s| {
+            all([
+                Ok(s.acts_on("s3:ReplicateObject")),
+                s.of_role(role, account),
+                s.on_every_key(object),
+                s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, actual(key))),
+            ])
+        }))
+    };
+    all([holds("Allow"), not(holds("Deny"))])
+}
+
+/// Whether the policy lets server access logs or AWS Config in, whatever the conditions: such a bucket is meant to
+/// receive them, and neither is delivered where Object Lock has a default retention.
+pub(crate) fn admits_what_no_lock_lets_in(document: &str) -> Told<bool> {
+    const SERVICES: [&str; 2] = ["config.amazonaws.com", "logging.s3.amazonaws.com"];
     Ok(statements(document)?.iter().any(|s| {
-        s.effect == "Allow"
-            && s.acts_on("s3:PutObject")
-            && texts(s.member("Principal").and_then(|p| p.get("Service"))).contains(&"config.amazonaws.com")
+        let named = texts(s.member("Principal").and_then(|p| p.get("Service")));
+        s.effect == "Allow" && s.acts_on("s3:PutObject") && SERVICES.iter().any(|service| named.contains(service))
     }))
 }
 
@@ -135,6 +191,28 @@ impl Statement {
                 .and_then(|p| p.get("Service"))
                 .is_some_and(|s| texts(Some(s)).contains(&service)),
         }
+    }
+
+    /// Whether the statement is about a role of an account; none = any of them.
+    fn of_role(&self, role: Option<&str>, account: &AccountId) -> Told<bool> {
+        let unsure = || undecidable("a statement is about some roles of the account");
+        let Some(principal) = self.member("Principal") else {
+            return Err(unsure());
+        };
+        let root = format!(":iam::{account}:root");
+        let of_account = format!(":iam::{account}:");
+        let canonical = principal.get("CanonicalUser").is_some();
+        let of_one = |text: &str| match role {
+            _ if text == "*" || text == account.as_str() || text.ends_with(&root) => Ok(true),
+            Some(role) => Ok(text == role),
+            None if text.contains(&of_account) => Err(unsure()),
+            None => Ok(false),
+        };
+        let named = match principal {
+            Value::String(text) => vec![text.as_str()],
+            principal => texts(principal.get("AWS")),
+        };
+        any(named.into_iter().map(of_one).chain(canonical.then(|| Err(unsure()))))
     }
 
     fn binds_everyone_not_named(&self) -> bool {
@@ -262,12 +340,21 @@ fn binds_all_but_some(operator: &str, key: &str, wanted: &Value) -> Told<bool> {
 
 /// Whether a pattern of principals names some, rather than all of an account or of a sort.
 fn names_someone(pattern: &str) -> bool {
+    // Sorts of principals that ARNs name, and that unique ids begin with
+    // (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>).
+    const SORTS: &[&str] = &["role/", "user/", "assumed-role/", "federated-user/", "AROA", "AIDA", "ASIA", "AKIA"];
     let named = match pattern.strip_prefix("arn:") {
         Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or(""),
         None => pattern,
     };
-    let named = named.replace(['*', '?', '/', ':'], "");
-    !matches!(named.as_str(), "" | "role" | "user" | "assumed-role")
+    let (start, rest) = named.split_at(named.find(['*', '?']).unwrap_or(named.len()));
+    let wild = !rest.is_empty();
+    // What a wildcard is preceded by says something only beyond the sort, and what follows it if that is letters.
+    let beyond = SORTS.iter().filter_map(|sort| start.strip_prefix(sort)).map(str::len).min().unwrap_or(start.len());
+    let of_a_sort = wild && SORTS.iter().any(|sort| sort.starts_with(start));
+    let letters = |text: &str| text.replace(['*', '?', '/', ':'], "");
+    let is_sort = |text: &str| text.is_empty() || SORTS.iter().any(|sort| sort.trim_end_matches('/') == text);
+    !is_sort(&letters(named)) && ((beyond > 0 && !of_a_sort) || !is_sort(&letters(rest)))
 }
 
 #[cfg(test)]

@@ -148,7 +148,8 @@ fn only_not_equals(field: &FieldSelector) -> bool {
 }
 
 /// Data events of `resource_type` for all resources whose ARN starts with one of `arns`; `arns` empty asks for every
-/// resource of the type. The union of selectors is taken per ARN. ARNs of S3 objects are prefixes, others are whole.
+/// resource of the type. The union of selectors is taken per ARN. ARNs of S3 objects are prefixes, and others that end
+/// in a slash; the rest are whole.
 pub(crate) fn data(selectors: &Selectors, resource_type: &str, arns: &[String]) -> ReadWrite {
     let recorded = |arn: Option<&str>| -> ReadWrite {
         let mut whole = ReadWrite::default();
@@ -242,8 +243,8 @@ fn arn_covered(field: &FieldSelector, resource_type: &str, arn: Option<&str>) ->
         // Every resource is asked for: any condition on the ARN leaves some out.
         return false;
     };
-    // Below a prefix lie many objects, of which an equal ARN is at most one.
-    let below = resource_type == "AWS::S3::Object";
+    // Below a prefix lie many resources, of which an equal ARN is at most one.
+    let below = resource_type == "AWS::S3::Object" || arn.ends_with('/');
     let wanted = field.equals.is_empty() && field.starts_with.is_empty()
         || field.starts_with.iter().any(|v| arn.starts_with(v.as_str()))
         || !below && field.equals.iter().any(|v| v == arn);

@@ -63,8 +63,15 @@ pub(super) fn home<'s>(shared: &'s Shared, trail: &'s Trail) -> Option<&'s Accou
 
 /// Where a trail delivers to, with the prefix in a bucket.
 pub(super) fn destinations(trail: &Trail) -> Vec<(Holder, String)> {
-    let prefix = || trail.prefix.as_ref().map_or_else(|| "AWSLogs/".into(), |p| format!("{p}/AWSLogs/"));
-    let bucket = trail.bucket.as_ref().ok().map(|bucket| (Holder::Bucket(bucket.clone()), prefix()));
+    let prefix = trail.prefix.as_ref().map_or_else(String::new, |prefix| format!("{prefix}/"));
+    // Logs, digests and insights have a folder each, those of an organization in one by its id, `o-...`
+    // (<https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>).
+    let below = match trail.organization {
+        Ok(false) => format!("{prefix}AWSLogs/{}/CloudTrail", trail.owner),
+        Ok(true) => format!("{prefix}AWSLogs/o-"),
+        Err(_) => format!("{prefix}AWSLogs/"),
+    };
+    let bucket = trail.bucket.as_ref().ok().map(|bucket| (Holder::Bucket(bucket.clone()), below));
     let group = trail.log_group_arn.as_deref().and_then(names::log_group_of);
     bucket.into_iter().chain(group.map(|key| (Holder::Group(key), String::new()))).collect()
 }
@@ -253,7 +260,10 @@ pub(super) struct DataEvents<'a> {
 }
 
 impl DataEvents<'_> {
-    fn of(&self, trail: &Trail, arns: &[String]) -> Told<selectors::ReadWrite> {
+    fn of(&self, index: &Index<'_>, trail: &Trail, arns: &[String]) -> Told<selectors::ReadWrite> {
+        let stem = || names::stem(&index.shared.partition, self.region, self.account, self.resource_type);
+        let every = if arns.is_empty() { stem() } else { None };
+        let arns = every.as_ref().map_or(arns, std::slice::from_ref);
         trail.selectors.as_ref().map(|s| selectors::data(s, self.resource_type, arns)).map_err(Clone::clone)
     }
 
@@ -266,7 +276,7 @@ impl DataEvents<'_> {
         all(self
             .each()
             .into_iter()
-            .map(|arns| union(index, self.account, self.region, |t| self.of(t, arns).map(direction)).truth))
+            .map(|arns| union(index, self.account, self.region, |t| self.of(index, t, arns).map(direction)).truth))
     }
 
     pub(super) fn reads(&self, index: &Index<'_>) -> Told<bool> {
@@ -279,13 +289,14 @@ impl DataEvents<'_> {
 
     /// Alternatives that carry these events: each trail that records them whole, and all that record any together.
     pub(super) fn alternatives(&self, index: &Index<'_>, own: Carrier) -> Vec<Alternative> {
-        let whole = union(index, self.account, self.region, |t| self.of(t, self.arns).map(|d| d.read && d.write));
+        let whole =
+            union(index, self.account, self.region, |t| self.of(index, t, self.arns).map(|d| d.read && d.write));
         alternatives(index, &whole, &self.partial(index), own)
     }
 
     fn partial<'a>(&self, index: &Index<'a>) -> Union<'a> {
         union(index, self.account, self.region, |t| {
-            any(self.each().into_iter().map(|arns| self.of(t, arns).map(|d| d.read || d.write)))
+            any(self.each().into_iter().map(|arns| self.of(index, t, arns).map(|d| d.read || d.write)))
         })
     }
 

@@ -52,6 +52,27 @@ pub(crate) fn denied(call: &str) -> Unknown {
     Unknown::new(call, Why::Denied)
 }
 
+/// A rule that replicates what lies below a prefix of a bucket of [`PROD`] to the archive.
+pub(crate) fn copies_to(bucket: &str, prefix: &str) -> ReplicationRule {
+    ReplicationRule {
+        enabled: true,
+        prefix: prefix.into(),
+        tag_filter: false,
+        kms_objects: Some(false),
+        bucket: bucket.into(),
+        account: Some(ARCHIVE.into()),
+        role: Some(format!("arn:aws:iam::{PROD}:role/replication")),
+    }
+}
+
+/// The policy of a bucket that lets it do so.
+pub(crate) fn takes_copies(bucket: &str) -> Observed<String> {
+    let policy = serde_json::json!({"Statement": {"Effect": "Allow",
+        "Principal": {"AWS": format!("arn:aws:iam::{PROD}:role/replication")},
+        "Action": ["s3:ReplicateObject", "s3:ReplicateDelete"], "Resource": format!("arn:aws:s3:::{bucket}/*")}});
+    Observed::Known(policy.to_string())
+}
+
 const LISTINGS: &[&str] = &[
     "sagemaker:ListEndpoints",
     "sagemaker:ListModels",
@@ -94,7 +115,7 @@ impl Estate {
         estate
     }
 
-    fn add(&mut self, account: &str, region: Option<&str>, id: &str, call: &str, fact: Fact) {
+    pub(crate) fn add(&mut self, account: &str, region: Option<&str>, id: &str, call: &str, fact: Fact) {
         let account = AccountId::from(account);
         let region = region.map(Region::from);
         let line = Line::new(&account, region.as_ref(), id, read(call), fact);
@@ -294,6 +315,7 @@ impl Estate {
                             input: true,
                             output: true,
                             destination: destination.clone(),
+                            kms_key: None,
                         }),
                         variants: vec![Variant {
                             name: "main".into(),
@@ -307,6 +329,7 @@ impl Estate {
                         started: true,
                         sampling_percentage: 100,
                         destination: destination.clone(),
+                        kms_key: None,
                     }),
                 });
             }
@@ -343,7 +366,7 @@ impl Estate {
         self.flow_log("fl-1", "vpc-1", "ALL");
     }
 
-    fn flow_log(&mut self, id: &str, resource: &str, traffic: &str) {
+    pub(crate) fn flow_log(&mut self, id: &str, resource: &str, traffic: &str) {
         let log = FlowLog {
             id: id.into(),
             resource: resource.into(),
@@ -354,6 +377,7 @@ impl Estate {
             destination_type: Some("cloud-watch-logs".into()),
             destination: Some(format!("arn:aws:logs:{HOME}:{PROD}:log-group:/flows")),
             log_group: Some("/flows".into()),
+            hive: Some(false),
             format: None,
             created: Some(ago(24 * 500)),
         };
@@ -368,7 +392,7 @@ impl Estate {
         }
     }
 
-    fn edit_bucket(&mut self, name: &str, change: impl Fn(&mut Bucket)) {
+    pub(crate) fn edit_bucket(&mut self, name: &str, change: impl Fn(&mut Bucket)) {
         self.edit(|_, line| {
             if let Fact::Bucket(bucket) = &mut line.fact
                 && bucket.name == name
@@ -378,7 +402,7 @@ impl Estate {
         });
     }
 
-    fn edit_trail(&mut self, change: impl Fn(&mut Trail)) {
+    pub(crate) fn edit_trail(&mut self, change: impl Fn(&mut Trail)) {
         self.edit(|_, line| {
             if let Fact::Trail(trail) = &mut line.fact {
                 change(trail);
@@ -413,7 +437,7 @@ impl Estate {
         });
     }
 
-    fn edit_endpoint(&mut self, change: impl Fn(&mut Endpoint)) {
+    pub(crate) fn edit_endpoint(&mut self, change: impl Fn(&mut Endpoint)) {
         self.edit(|_, line| {
             if let Fact::Workload(workload) = &mut line.fact
                 && let Some(endpoint) = &mut workload.endpoint
@@ -423,7 +447,7 @@ impl Estate {
         });
     }
 
-    fn edit_live(&mut self, change: impl Fn(&mut LiveCapture)) {
+    pub(crate) fn edit_live(&mut self, change: impl Fn(&mut LiveCapture)) {
         self.edit_endpoint(|e| {
             if let Observed::Known(live) = &mut e.live_capture {
                 change(live);
@@ -431,7 +455,7 @@ impl Estate {
         });
     }
 
-    fn edit_capture(&mut self, change: impl Fn(&mut CaptureConfig)) {
+    pub(crate) fn edit_capture(&mut self, change: impl Fn(&mut CaptureConfig)) {
         self.edit_endpoint(|e| {
             if let Ok(config) = &mut e.config
                 && let Some(capture) = &mut config.capture
@@ -451,7 +475,7 @@ impl Estate {
         });
     }
 
-    fn edit_flow(&mut self, change: impl Fn(&mut FlowLog)) {
+    pub(crate) fn edit_flow(&mut self, change: impl Fn(&mut FlowLog)) {
         self.edit(|_, line| {
             if let Fact::FlowLog(log) = &mut line.fact {
                 change(log);
@@ -1072,15 +1096,11 @@ fn models_that_cannot_be_followed_leave_artefacts_and_network_open() {
 
 #[test]
 fn replication_to_a_locked_bucket_counts_as_immutable() {
-    let rule = ReplicationRule {
-        enabled: true,
-        prefix: String::new(),
-        tag_filter: false,
-        kms_objects: Some(false),
-        bucket: "org-trail".into(),
-        account: Some(ARCHIVE.into()),
+    let rule = copies_to("org-trail", "");
+    let unlocked = |e: &mut Estate| {
+        e.edit_bucket("prod-evidence", |b| b.object_lock = Observed::Absent);
+        e.edit_bucket("org-trail", |b| b.policy = takes_copies("org-trail"));
     };
-    let unlocked = |e: &mut Estate| e.edit_bucket("prod-evidence", |b| b.object_lock = Observed::Absent);
     let gaps = gaps_of(unlocked);
     assert!(gaps.contains(&"fail capture-bucket-mutable prod-evidence".to_owned()), "{gaps:#?}");
     let gaps = gaps_of(|e| {
@@ -1285,7 +1305,7 @@ fn starting(prefix: &str) -> FieldSelector {
 
 impl Estate {
     /// Adds a trail of an account that differs from the organization's.
-    fn second_trail(&mut self, account: &str, change: impl FnOnce(&mut Trail)) {
+    pub(crate) fn second_trail(&mut self, account: &str, change: impl FnOnce(&mut Trail)) {
         let mut found = None;
         self.edit(|_, line| {
             if let Fact::Trail(trail) = &line.fact {
@@ -1324,7 +1344,7 @@ impl Estate {
 }
 
 #[track_caller]
-fn judged(check: &str, tail: &str, wanted: &[&str], change: impl FnOnce(&mut Estate)) {
+pub(crate) fn judged(check: &str, tail: &str, wanted: &[&str], change: impl FnOnce(&mut Estate)) {
     let mut estate = Estate::healthy();
     change(&mut estate);
     assert_eq!(estate.status_of(check, tail), wanted, "{check} on {tail}: {:#?}", estate.gaps());
@@ -1472,15 +1492,9 @@ fn trails_that_leave_out_ai_services_do_not_record_them() {
 
 #[test]
 fn rules_on_the_folder_that_records_land_in_cover_them() {
-    let rule = ReplicationRule {
-        enabled: true,
-        prefix: "invocations/".into(),
-        tag_filter: false,
-        kms_objects: Some(false),
-        bucket: "org-trail".into(),
-        account: Some(ARCHIVE.into()),
-    };
+    let rule = copies_to("org-trail", "invocations/");
     judged("bedrock-log-bucket-mutable", "prod-evidence", &["pass"], |e| {
+        e.edit_bucket("org-trail", |b| b.policy = takes_copies("org-trail"));
         e.edit_bucket("prod-evidence", |b| {
             b.object_lock = Observed::Absent;
             b.replication = Observed::Known(vec![rule.clone()]);
@@ -1705,14 +1719,7 @@ fn a_bucket_for_config_is_never_told_to_be_locked() {
 
 #[test]
 fn replicating_into_a_bucket_that_is_gone_makes_no_copy() {
-    let rule = ReplicationRule {
-        enabled: true,
-        prefix: String::new(),
-        tag_filter: false,
-        kms_objects: Some(false),
-        bucket: "gone".into(),
-        account: None,
-    };
+    let rule = ReplicationRule { account: None, ..copies_to("gone", "") };
     judged("capture-bucket-mutable", "prod-evidence", &["fail"], |e| {
         e.edit_bucket("prod-evidence", |b| {
             b.object_lock = Observed::Absent;

@@ -16,6 +16,7 @@ mod fan_out;
 #[cfg(feature = "aws")]
 mod faults;
 mod gate;
+mod kept;
 mod merge;
 #[cfg(feature = "aws")]
 mod moto;

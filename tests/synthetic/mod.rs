@@ -400,6 +400,7 @@ impl Facts {
             destination_type: Some("cloud-watch-logs".to_owned()),
             destination: None,
             log_group: Some("/vpc/flows".to_owned()),
+            hive: Some(false),
             format: None,
             created: Some(ago(24 * 500)),
         }
@@ -574,6 +575,9 @@ impl Facts {
         for name in ["archive-trail", "archive-flows", "archive-copies"] {
             self.bucket(name, REGIONS[0], |bucket| {
                 locked(bucket);
+                let copies = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:ReplicateObject",
+                    "Resource": "arn:aws:s3:::archive-copies/*"}}"#;
+                bucket.policy = Observed::Known(copies.to_owned());
                 bucket.lifecycle = Observed::Known(vec![LifecycleRule {
                     id: Some("keep two years".to_owned()),
                     enabled: true,
@@ -705,6 +709,7 @@ impl Facts {
         self.use_bedrock(region, (!bad).then_some(evidence.as_str()));
 
         self.bucket(&logs, region, |_| {});
+        let role = format!("arn:aws:iam::{}:role/replication", self.id);
         for name in [&data, &models, &evidence] {
             self.bucket(name, region, |bucket| {
                 let (target_bucket, target_prefix) = (logs.clone(), format!("{name}/"));
@@ -721,6 +726,7 @@ impl Facts {
                         kms_objects: Some(false),
                         bucket: "archive-copies".to_owned(),
                         account: Some(id(ARCHIVE)),
+                        role: Some(role.clone()),
                     }]);
                 }
             });
@@ -751,6 +757,7 @@ impl Facts {
                     input: true,
                     output: true,
                     destination: destination.clone(),
+                    kms_key: None,
                 }),
                 variants: vec![Variant {
                     name: "main".to_owned(),
@@ -765,6 +772,7 @@ impl Facts {
                     started: true,
                     sampling_percentage: sampling,
                     destination: destination.clone(),
+                    kms_key: None,
                 })
             } else {
                 Observed::Absent

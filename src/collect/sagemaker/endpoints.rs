@@ -10,7 +10,7 @@ use aws_sdk_sagemaker::types::{
     AsyncInferenceConfig, CaptureMode, CaptureStatus, DataCaptureConfig, DataCaptureConfigSummary, ProductionVariant,
 };
 
-use crate::collect::listing::{ALL, Page, malformed, natural, pages, required, required_text};
+use crate::collect::listing::{ALL, Page, malformed, natural, pages, required, required_text, text};
 use crate::collect::scope::{Answer, Scope};
 use crate::collect::workloads::{Described, Found, Keys, Uses, created, describe_each};
 use crate::inventory::Line;
@@ -93,6 +93,7 @@ fn live_capture(scope: &Scope, call: &str, capture: &DataCaptureConfigSummary) -
             capture.current_sampling_percentage,
         )?,
         destination: required_text(scope, call, &member("DestinationS3Uri"), capture.destination_s3_uri.clone())?,
+        kms_key: text(capture.kms_key_id.clone()),
     })
 }
 
@@ -138,6 +139,7 @@ fn capture_config(scope: &Scope, call: &str, capture: &DataCaptureConfig) -> Tol
         input,
         output,
         destination: required_text(scope, call, &member("DestinationS3Uri"), capture.destination_s3_uri.clone())?,
+        kms_key: text(capture.kms_key_id.clone()),
     })
 }
 
