@@ -18,9 +18,12 @@ pub(crate) enum Incomplete {
     /// A member it must have is not there; the SDK would read it as an empty list.
     #[error("the answer lacks {0}")]
     Lacks(String),
-    /// The SDK reads XML as far as it goes, and what is behind as absent.
+    /// The SDK reads XML as far as it goes, and what is behind as absent; or the connection ended before the body did.
     #[error("the answer breaks off")]
     BrokenOff,
+    /// The kind of error stands in a header of an answer that says it is none.
+    #[error("the answer is an error, {0}, with the status of a success")]
+    Refused(String),
 }
 
 /// Holds an answer that was read against the table of operations.
@@ -33,6 +36,9 @@ pub(crate) fn check(operation: &Operation, response: &HttpResponse) -> Result<()
     if !is_whole(operation.service, body) {
         return Err(Incomplete::BrokenOff);
     }
+    if let Some(kind) = response.headers().get("x-amzn-errortype") {
+        return Err(Incomplete::Refused(kind.to_owned()));
+    }
     if operation.required.is_empty() {
         return Ok(());
     }
@@ -44,20 +50,30 @@ pub(crate) fn check(operation: &Operation, response: &HttpResponse) -> Result<()
 /// Which required members the body of an answer lacks, in the protocol its content type or first byte shows.
 fn missing(required: &[&'static str], content_type: &str, body: &[u8]) -> Vec<&'static str> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let among = |names: &[Cow<'_, str>], name: &str| match name.strip_prefix('?') {
+        Some(name) => names.is_empty() || names.iter().any(|n| n == name),
+        None => names.iter().any(|n| n == name),
+    };
     let present: Vec<bool> = if content_type.contains("cbor") {
         match ciborium::from_reader::<Members<String>, _>(body) {
-            Ok(Members(names)) => required.iter().map(|name| names.iter().any(|n| n == name)).collect(),
+            Ok(Members(names)) => {
+                let names: Vec<Cow<'_, str>> = names.into_iter().map(Cow::Owned).collect();
+                required.iter().map(|name| among(&names, name)).collect()
+            }
             Err(_) => required.iter().map(|_| false).collect(),
         }
     } else if first == Some(&b'<') {
         required.iter().map(|name| has_element(body, name)).collect()
     } else {
         match serde_json::from_slice::<Members<Name>>(body) {
-            Ok(Members(names)) => required.iter().map(|name| names.iter().any(|Name(n)| n == name)).collect(),
+            Ok(Members(names)) => {
+                let names: Vec<Cow<'_, str>> = names.into_iter().map(|Name(name)| name).collect();
+                required.iter().map(|name| among(&names, name)).collect()
+            }
             Err(_) => required.iter().map(|_| false).collect(),
         }
     };
-    required.iter().zip(present).filter(|(_, present)| !present).map(|(name, _)| *name).collect()
+    required.iter().zip(present).filter(|(_, present)| !present).map(|(name, _)| name.trim_start_matches('?')).collect()
 }
 
 /// Whether a body that the SDK does not read to its end has one: an XML document, or the policy of a bucket, which is

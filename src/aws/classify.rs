@@ -56,11 +56,12 @@ where
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => Verdict::Unsent,
         SdkError::ResponseError(response) => {
             let status = response.raw().status();
-            // A member AWS leaves out it leaves out again.
-            if status.is_success() && lacks_member(error.source()) {
-                Verdict::Final
-            } else {
-                without_code(response.raw())
+            match incomplete(error.source()) {
+                // A member AWS leaves out it leaves out again.
+                Some(Incomplete::Lacks(_)) if status.is_success() => Verdict::Final,
+                // Whatever it was to say: the code of an error was in what did not come.
+                Some(Incomplete::BrokenOff) => Verdict::Garbled,
+                _ => without_code(response.raw()),
             }
         }
         SdkError::ServiceError(service) => {
@@ -105,14 +106,15 @@ fn of_status(status: u16) -> Verdict {
     }
 }
 
-fn lacks_member(mut error: Option<&(dyn Error + 'static)>) -> bool {
+/// What an answer lacks, where that is the cause of an error.
+fn incomplete<'a>(mut error: Option<&'a (dyn Error + 'static)>) -> Option<&'a Incomplete> {
     while let Some(cause) = error {
-        if let Some(Incomplete::Lacks(_)) = cause.downcast_ref() {
-            return true;
+        if let Some(incomplete) = cause.downcast_ref() {
+            return Some(incomplete);
         }
         error = cause.source();
     }
-    false
+    None
 }
 
 /// What STS answers for an account that has it switched off in the region asked
@@ -187,9 +189,12 @@ where
         SdkError::ConstructionFailure(_) => (Why::Failed, shorten(&chain(error.source()))),
         // Only an answer that arrived can fail like this: cut off, or not what the protocol says. Errors among them
         // still have a status, as of a gateway that denies in a form of its own.
-        SdkError::ResponseError(response) => match response.raw().status() {
-            status if status.is_success() => (Why::Malformed, shorten(&chain(error.source()))),
-            status => {
+        SdkError::ResponseError(response) => match (response.raw().status(), incomplete(error.source())) {
+            (status, Some(Incomplete::BrokenOff)) if !status.is_success() => {
+                (Why::Malformed, format!("HTTP {}, and the answer breaks off", status.as_u16()))
+            }
+            (status, _) if status.is_success() => (Why::Malformed, shorten(&chain(error.source()))),
+            (status, _) => {
                 let by_aws = is_of_aws(response.raw());
                 let failure = Failure { status: Some(status.as_u16()), by_aws, ..Failure::default() };
                 (failure.why(), format!("HTTP {}", status.as_u16()))

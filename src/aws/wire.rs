@@ -23,7 +23,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::{DateTime, Format};
 use aws_smithy_types::endpoint::Endpoint;
 
-use crate::aws::answer;
+use crate::aws::answer::{self, Incomplete};
 use crate::aws::classify;
 use crate::aws::ledger::{Event, Ledger};
 use crate::aws::request::{Codec, Request, Service};
@@ -88,7 +88,10 @@ impl Wire {
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
         match ByteStream::new(body).collect().await {
             Ok(body) => *response.body_mut() = SdkBody::from(body.into_bytes()),
-            Err(error) => return Err(SdkError::response_error(error, response)),
+            Err(error) => {
+                tracing::debug!(%error, operation = codec.operation.name, "the answer breaks off");
+                return Err(SdkError::response_error(Incomplete::BrokenOff, response));
+            }
         }
         read::<R>(codec, &settings, &self.ledger, response)
     }

@@ -280,7 +280,7 @@ fn batch_description(scope: &Scope, call: &str, job: &ModelInvocationJobSummary)
         None => return Err(malformed(scope, call, "the answer lacks outputDataConfig")),
     }
     let placement = placement(scope, call, job.vpc_config.as_ref());
-    Ok(Described { uses: Ok(uses.0), placement, keys: keys.sorted(), ..Described::bare() })
+    Ok(Described { uses: uses.told(call), placement, keys: keys.sorted(), ..Described::bare() })
 }
 
 async fn evaluation_jobs(scope: &Scope) -> Vec<Line> {

@@ -98,15 +98,18 @@ async fn status(scope: &Scope, arn: &str, foreign: bool, reads: &mut Vec<Read>) 
     let (status, read) = scope.ask_or_none(&GetTrailStatusInput::builder().name(arn), absent_codes).await?;
     reads.push(read.clone());
     let status = status.ok_or_else(|| scope.unknown(call, Why::Foreign))?;
-    let moment = |at: Option<aws_smithy_types::DateTime>| at.map(|at| scope.moment(&at, &read));
+    let moment = |member: &str, at: Option<aws_smithy_types::DateTime>| match at {
+        Some(at) => required(scope, call, member, scope.moment(&at, &read)).map(Some),
+        None => Ok(None),
+    };
     Ok(TrailStatus {
         is_logging: required(scope, call, "IsLogging", status.is_logging)?,
-        latest_delivery: moment(status.latest_delivery_time),
+        latest_delivery: moment("LatestDeliveryTime", status.latest_delivery_time)?,
         latest_delivery_error: text(status.latest_delivery_error),
-        latest_digest_delivery: moment(status.latest_digest_delivery_time),
+        latest_digest_delivery: moment("LatestDigestDeliveryTime", status.latest_digest_delivery_time)?,
         latest_digest_delivery_error: text(status.latest_digest_delivery_error),
-        started: moment(status.start_logging_time),
-        stopped: moment(status.stop_logging_time),
+        started: moment("StartLoggingTime", status.start_logging_time)?,
+        stopped: moment("StopLoggingTime", status.stop_logging_time)?,
     })
 }
 
@@ -177,8 +180,9 @@ fn basic_selectors(scope: &Scope, call: &str, selectors: Vec<EventSelector>) -> 
     selectors.collect()
 }
 
+/// Every condition has an operator: one without has one that this version does not know, or lost it on the way.
 fn field_selector(scope: &Scope, call: &str, field: AdvancedFieldSelector) -> Told<FieldSelector> {
-    Ok(FieldSelector {
+    let selector = FieldSelector {
         field: required_text(scope, call, "FieldSelectors[].Field", Some(field.field))?,
         equals: listed(field.equals),
         starts_with: listed(field.starts_with),
@@ -186,7 +190,11 @@ fn field_selector(scope: &Scope, call: &str, field: AdvancedFieldSelector) -> To
         not_equals: listed(field.not_equals),
         not_starts_with: listed(field.not_starts_with),
         not_ends_with: listed(field.not_ends_with),
-    })
+    };
+    if selector == (FieldSelector { field: selector.field.clone(), ..FieldSelector::default() }) {
+        return Err(malformed(scope, call, &format!("a selector of {} has no operator", selector.field)));
+    }
+    Ok(selector)
 }
 
 /// An operator or list that a selector leaves out selects nothing by itself, which is what an empty list means too.

@@ -64,7 +64,8 @@ async fn metrics(
         let Answer { value, read } = scope.ask(&request).await?;
         Ok(Page { items: value.metrics, next: value.next_token, read })
     });
-    listed.await.all(reads)
+    let named = listed.await.named(scope, |metric, _| metric.metric_name.is_some().then_some(metric));
+    named.all(reads)
 }
 
 fn dimension<'a>(metric: &'a Metric, name: &str) -> Option<&'a str> {

@@ -182,9 +182,9 @@ pub(crate) fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-/// Appends a read; pages of one second leave one.
+/// Appends a read; of pages the first stands for all, however long they took.
 pub(crate) fn push_read(reads: &mut Vec<Read>, read: &Read) {
-    if reads.last() != Some(read) {
+    if !reads.iter().any(|known| known.call == read.call) {
         reads.push(read.clone());
     }
 }

@@ -74,9 +74,11 @@ async fn settings(scope: &Scope, name: &str, reads: &mut Vec<Read>) -> Told<Opti
     })
     .await;
     listed.reads.iter().for_each(|read| push_read(reads, read));
+    let nameless = listed.items.iter().any(|(group, _)| group.log_group_name.is_none());
     let found = listed.items.into_iter().find(|(group, _)| group.log_group_name.as_deref() == Some(name));
     match found {
         Some((group, read)) => group_settings(scope, group, &read).map(Some),
+        None if nameless => Err(malformed(scope, "logs:DescribeLogGroups", "an item lacks its name")),
         None => listed.whole.map(|()| None),
     }
 }
@@ -90,7 +92,7 @@ fn group_settings(scope: &Scope, group: SdkLogGroup, read: &Read) -> Told<LogGro
         class: group.log_group_class.map(|class| class.as_str().to_owned()),
         deletion_protection: group.deletion_protection_enabled,
         stored_bytes: group.stored_bytes,
-        created: group.creation_time.map(|millis| scope.moment(&DateTime::from_millis(millis), read)),
+        created: group.creation_time.and_then(|millis| scope.moment(&DateTime::from_millis(millis), read)),
     })
 }
 

@@ -363,8 +363,17 @@ fn lifecycle_rule(scope: &Scope, call: &str, rule: SdkLifecycleRule) -> Told<Lif
         prefix: whole_bucket_unless(prefix),
         tag_or_size_filter,
         expiration_days: days(expiration.and_then(|expiration| expiration.days))?,
-        expiration_date: expiration.and_then(|expiration| expiration.date).map(|at| Timestamp::from_unix(at.secs())),
-        noncurrent_days: days(noncurrent.and_then(|noncurrent| noncurrent.noncurrent_days))?,
+        expiration_date: match expiration.and_then(|expiration| expiration.date) {
+            Some(at) => Some(required(scope, call, "Expiration.Date", Timestamp::told(at.secs()))?),
+            None => None,
+        },
+        noncurrent_days: match noncurrent {
+            Some(noncurrent) => {
+                let member = "NoncurrentVersionExpiration.NoncurrentDays";
+                days(Some(required(scope, call, member, noncurrent.noncurrent_days)?))?
+            }
+            None => None,
+        },
         newer_noncurrent_versions: days(noncurrent.and_then(|noncurrent| noncurrent.newer_noncurrent_versions))?,
     })
 }

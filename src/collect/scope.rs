@@ -122,9 +122,9 @@ impl Scope {
         Unknown::new(call, why).in_account(&self.account).in_region(&self.region)
     }
 
-    /// An instant AWS told, with when it was read.
-    pub(crate) fn moment(&self, at: &aws_smithy_types::DateTime, read: &Read) -> Moment {
-        Moment { at: Timestamp::from_unix(at.secs()), read: read.at }
+    /// An instant AWS told, with when it was read; none of what is no instant of our calendar.
+    pub(crate) fn moment(&self, at: &aws_smithy_types::DateTime, read: &Read) -> Option<Moment> {
+        Some(Moment { at: Timestamp::told(at.secs())?, read: read.at })
     }
 
     /// `arn:<partition>:<service>:<region>:<account>:<resource>`; buckets have neither region nor account in theirs.

@@ -8,7 +8,7 @@ use aws_smithy_types::DateTime;
 
 use crate::inventory::workload::{Placement, S3Role, S3Use, Workload, WorkloadKind, undescribed};
 use crate::inventory::{Fact, Line, Read, sagemaker::Endpoint};
-use crate::model::observed::Told;
+use crate::model::observed::{Told, Unknown, Why};
 use crate::model::time::Moment;
 
 use super::listing::{Listed, few_at_a_time, malformed, sorted, text};
@@ -58,7 +58,8 @@ pub(crate) struct Described {
 impl Described {
     /// Uses, placement and keys; `read` is the call that told them.
     pub(crate) fn new(uses: Uses, placement: Told<Placement>, keys: Keys, read: Read) -> Self {
-        Self { uses: Ok(uses.0), placement, keys: keys.sorted(), endpoint: None, reads: vec![read] }
+        let uses = uses.told(&read.call);
+        Self { uses, placement, keys: keys.sorted(), endpoint: None, reads: vec![read] }
     }
 
     /// A workload that has no bucket, key or network of its own, as the list alone tells.
@@ -104,6 +105,7 @@ pub(crate) fn line(scope: &Scope, kind: WorkloadKind, found: Found, listed: Read
     let workload = match described {
         Ok(Described { uses, placement, keys, endpoint, reads: more }) => {
             reads.extend(more);
+            let uses = uses.map_err(|unknown| unknown.in_account(&scope.account).in_region(&scope.region));
             Workload { kind, name, created, status, uses, placement, keys, endpoint }
         }
         Err(unknown) => Workload { created, status, ..undescribed(kind, name, unknown) },
@@ -111,14 +113,36 @@ pub(crate) fn line(scope: &Scope, kind: WorkloadKind, found: Found, listed: Read
     Line::new(&scope.account, Some(&scope.region), arn, reads, Fact::Workload(workload))
 }
 
-/// S3 locations gathered field by field; a field that is absent or empty names none.
+/// S3 locations gathered field by field.
 #[derive(Default)]
-pub(crate) struct Uses(pub Vec<S3Use>);
+pub(crate) struct Uses {
+    pub all: Vec<S3Use>,
+    /// A field that AWS always sends and did not.
+    lacks: Option<String>,
+}
 
 impl Uses {
+    /// A field that is absent or empty names none.
     pub(crate) fn add(&mut self, role: S3Role, field: impl Into<String>, location: Option<&String>) {
         if let Some(location) = location.filter(|location| !location.is_empty()) {
-            self.0.push(S3Use { location: location.clone(), role, field: field.into() });
+            self.all.push(S3Use { location: location.clone(), role, field: field.into() });
+        }
+    }
+
+    /// One that AWS always sends: without it, where the data is is not known.
+    pub(crate) fn must(&mut self, role: S3Role, field: impl Into<String>, location: Option<&String>) {
+        let field = field.into();
+        if location.is_none() {
+            self.lacks.get_or_insert_with(|| field.clone());
+        }
+        self.add(role, field, location);
+    }
+
+    /// What a call told of them.
+    pub(crate) fn told(self, call: &str) -> Told<Vec<S3Use>> {
+        match self.lacks {
+            Some(field) => Err(Unknown::new(call, Why::Malformed).saying(format!("the answer lacks {field}"))),
+            None => Ok(self.all),
         }
     }
 }
@@ -159,9 +183,9 @@ pub(crate) fn placement(
     }
 }
 
-/// When something was created. The SDK stands the epoch in for some missing times.
+/// When something was created, if it is told. The SDK stands the epoch in for some missing times.
 pub(crate) fn created(scope: &Scope, at: Option<&DateTime>, read: &Read) -> Option<Moment> {
-    at.filter(|at| at.secs() != 0).map(|at| scope.moment(at, read))
+    at.filter(|at| at.secs() != 0).and_then(|at| scope.moment(at, read))
 }
 
 /// From which creation time on finished jobs count.

@@ -15,7 +15,8 @@ pub struct Operation {
     pub action: &'static str,
     /// The session it is called in.
     pub session: Session,
-    /// Members an answer must hold: an answer without them is malformed, never empty. For XML protocols the element.
+    /// Members an answer must hold: an answer without them is malformed, never empty. For XML protocols the element. One
+    /// that begins with `?` may be missing from an answer without any member.
     pub required: &'static [&'static str],
     /// What it is for, shown by `locard role` and in the coverage of a report.
     pub purpose: &'static str,
@@ -54,7 +55,7 @@ pub static OPERATIONS: &[Operation] = operations! {
 
     "sagemaker" "ListEndpoints" "sagemaker:ListEndpoints" Workloads ["Endpoints"] "live endpoints"
     "sagemaker" "DescribeEndpoint" "sagemaker:DescribeEndpoint" Workloads ["EndpointName"] "live data capture of an endpoint"
-    "sagemaker" "DescribeEndpointConfig" "sagemaker:DescribeEndpointConfig" Workloads ["EndpointConfigName"] "configured data capture and variants"
+    "sagemaker" "DescribeEndpointConfig" "sagemaker:DescribeEndpointConfig" Workloads ["EndpointConfigName" "ProductionVariants"] "configured data capture and variants"
     "sagemaker" "ListModels" "sagemaker:ListModels" Workloads ["Models"] "models"
     "sagemaker" "DescribeModel" "sagemaker:DescribeModel" Workloads ["ModelName"] "artefact buckets and network of a model"
     "sagemaker" "ListTrainingJobs" "sagemaker:ListTrainingJobs" Workloads ["TrainingJobSummaries"] "training jobs"
@@ -66,7 +67,7 @@ pub static OPERATIONS: &[Operation] = operations! {
     "sagemaker" "ListHyperParameterTuningJobs" "sagemaker:ListHyperParameterTuningJobs" Workloads ["HyperParameterTuningJobSummaries"] "tuning jobs"
     "sagemaker" "DescribeHyperParameterTuningJob" "sagemaker:DescribeHyperParameterTuningJob" Workloads ["HyperParameterTuningJobName"] "data buckets and network of a tuning job"
     "sagemaker" "ListAutoMLJobs" "sagemaker:ListAutoMLJobs" Workloads ["AutoMLJobSummaries"] "AutoML jobs"
-    "sagemaker" "DescribeAutoMLJobV2" "sagemaker:DescribeAutoMLJobV2" Workloads ["AutoMLJobName"] "data buckets of an AutoML job"
+    "sagemaker" "DescribeAutoMLJobV2" "sagemaker:DescribeAutoMLJobV2" Workloads ["AutoMLJobName" "AutoMLJobInputDataConfig"] "data buckets of an AutoML job"
     "sagemaker" "ListNotebookInstances" "sagemaker:ListNotebookInstances" Workloads ["NotebookInstances"] "notebooks"
     "sagemaker" "DescribeNotebookInstance" "sagemaker:DescribeNotebookInstance" Workloads ["NotebookInstanceName"] "network of a notebook"
     "sagemaker" "ListDomains" "sagemaker:ListDomains" Workloads ["Domains"] "Studio domains"
@@ -75,7 +76,7 @@ pub static OPERATIONS: &[Operation] = operations! {
     "sagemaker" "DescribeFeatureGroup" "sagemaker:DescribeFeatureGroup" Workloads ["FeatureGroupName"] "offline store of a feature group"
     "sagemaker" "Search" "sagemaker:Search" Workloads ["Results"] "jobs, models and feature groups, many at once instead of one by one"
 
-    "bedrock" "GetModelInvocationLoggingConfiguration" "bedrock:GetModelInvocationLoggingConfiguration" Workloads [] "whether prompts and answers are recorded"
+    "bedrock" "GetModelInvocationLoggingConfiguration" "bedrock:GetModelInvocationLoggingConfiguration" Workloads ["?loggingConfig"] "whether prompts and answers are recorded"
     "bedrock" "ListModelCustomizationJobs" "bedrock:ListModelCustomizationJobs" Workloads ["modelCustomizationJobSummaries"] "customization jobs"
     "bedrock" "GetModelCustomizationJob" "bedrock:GetModelCustomizationJob" Workloads ["jobArn"] "data buckets and network of a customization job"
     "bedrock" "ListImportedModels" "bedrock:ListImportedModels" Workloads ["modelSummaries"] "imported models"

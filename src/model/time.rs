@@ -17,6 +17,12 @@ impl Timestamp {
         Self(seconds)
     }
 
+    /// The same of seconds that someone else tells; none of those that RFC 3339 has no year for.
+    pub fn told(seconds: i64) -> Option<Self> {
+        // 0000-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+        (-62_167_219_200..=253_402_300_799).contains(&seconds).then_some(Self(seconds))
+    }
+
     pub fn unix(self) -> i64 {
         self.0
     }

@@ -78,7 +78,7 @@ fn empty(index: &Index<'_>) -> AccountGraph {
 }
 
 fn add_holders(index: &Index<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
-    add_trails(index, graph);
+    add_trails(index, graph, gaps);
     ai_buckets(index, graph, gaps);
     evidence_buckets(index, graph);
     log_groups(index, graph);
@@ -157,7 +157,7 @@ fn regions(index: &Index<'_>, facts: &AccountFacts, graph: &mut AccountGraph) {
     }
 }
 
-fn add_trails(index: &Index<'_>, graph: &mut AccountGraph) {
+fn add_trails(index: &Index<'_>, graph: &mut AccountGraph, gaps: &mut Gaps) {
     for seen in index.trails.values() {
         let trail = seen.fact;
         if trails::home(index.shared, trail) != Some(index.account) {
@@ -166,6 +166,9 @@ fn add_trails(index: &Index<'_>, graph: &mut AccountGraph) {
         let accounts = trails::ai_accounts(index.shared, trail);
         let region = trail.home_region.as_ref().ok();
         let value = trails::value(index, trail);
+        if let (false, Err(unknown)) = (accounts.is_empty(), &trail.bucket) {
+            gaps.add_carriers(Source::ApiActivity, region, unknown);
+        }
         let mut resource = node("trail", ResourceId::new(trail.arn.clone()), &trail.owner, region, value);
         paths(&mut resource, accounts.iter().map(|a| format!("records account {a}")));
         resource.counts_for = accounts.into_iter().collect();
@@ -722,6 +725,12 @@ fn models_lost(
     state: &Endpoint,
     gaps: &mut Gaps,
 ) {
+    if let Err(unknown) = &state.config {
+        gaps.add(&["ai_bucket"], &[SubjectKind::ArtifactBucket], Some(region), unknown);
+        if !matches!(workload.placement, Ok(Placement::Subnets(_))) {
+            gaps.add(&["ai_vpc"], &[SubjectKind::Network], Some(region), unknown);
+        }
+    }
     let all_listed = found.listing(facts, "sagemaker:ListModels", region).is_ok();
     let listed = |name: &String| {
         found.workloads.iter().any(|(at, _, w)| *at == region && w.kind == WorkloadKind::Model && w.name == *name)
@@ -831,6 +840,9 @@ fn networks(index: &Index<'_>, found: &Found<'_>, graph: &mut AccountGraph, gaps
                 .flat_map(|(_, chains)| chains.iter().cloned());
             paths(&mut resource, chains);
             let logs = network::logs_of(index, region, &vpc, &subnets);
+            if let Some(unknown) = network::destination_lost(region, &logs) {
+                gaps.add_carriers(Source::NetworkFlows, Some(region), &unknown);
+            }
             let told = subnets.iter().filter_map(|subnet| index.subnet(region, subnet)).flat_map(Seen::evidence);
             let told = told.chain(logs.iter().flat_map(|(_, seen)| seen.evidence()));
             let told = told.chain(network::destinations_told(index, region, &logs)).collect::<Vec<_>>();

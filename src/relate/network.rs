@@ -40,6 +40,17 @@ pub(super) fn destination(account: &AccountId, region: &Region, log: &FlowLog) -
     }
 }
 
+/// A flow log of which it was not told where it delivers to.
+pub(super) fn destination_lost(region: &Region, logs: &[(AccountId, Seen<'_, FlowLog>)]) -> Option<Unknown> {
+    let lost = |(account, seen): &&(AccountId, Seen<'_, FlowLog>)| {
+        let of_stream = seen.fact.destination_type.as_deref() == Some("kinesis-data-firehose");
+        !of_stream && destination(account, region, seen.fact).is_none()
+    };
+    let (account, seen) = logs.iter().find(lost)?;
+    let said = format!("where flow log {} delivers to was not told", seen.fact.id);
+    Some(Unknown::new(CALL, Why::Malformed).in_account(account).in_region(region).saying(said))
+}
+
 /// How evidence got where a flow log delivers to, for people.
 pub(super) fn chain(log: &FlowLog) -> String {
     format!("flow log {} of {}", log.id, log.resource)

@@ -1,5 +1,6 @@
 //! How long evidence lives, what its copies are worth, and what keeps it from arriving: traps of S3's own rules.
 
+use locard::finding::Source;
 use locard::inventory::Fact;
 use locard::inventory::kms::{Key, KeyState};
 use locard::inventory::s3::{Bucket, DefaultRetention, LifecycleRule, ObjectLock, ReplicationRule};
@@ -275,4 +276,20 @@ fn whom_a_deny_spares_must_be_someone() {
     }
     spares("StringNotLike", "aws:userid", json!(["AROA*", "AIDA*"]), "fail");
     spares("StringNotLike", "aws:userid", json!("AROAEXAMPLE:*"), "pass");
+}
+
+/// An answer that leaves out where evidence goes leaves open what is there.
+#[test]
+fn a_destination_that_was_not_told_opens_its_holders() {
+    let open = |change: &dyn Fn(&mut Estate)| {
+        let mut estate = Estate::healthy();
+        change(&mut estate);
+        let open = estate.graphs().into_iter().flat_map(|graph| graph.open);
+        open.filter_map(|open| (open.kind == "evidence_bucket").then_some(open.source?)).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&|_| {}), []);
+    let lost = |e: &mut Estate| e.edit_trail(|trail| trail.bucket = Err(denied("cloudtrail:DescribeTrails")));
+    assert_eq!(open(&lost), [Source::ApiActivity]);
+    let lost = |e: &mut Estate| e.edit_flow(|log| (log.destination, log.log_group) = (None, None));
+    assert_eq!(open(&lost), [Source::NetworkFlows]);
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::inventory::organizations::AccountEntry;
 use crate::inventory::{Fact, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::relate::done::thing;
@@ -31,29 +32,63 @@ fn is_list(line: &Line) -> bool {
     matches!(line.fact, Fact::Account(_) | Fact::Listing(_))
 }
 
-/// Whether the inventory of an account came out worse than in an earlier run: shut out, or with more lists that failed.
-/// What a list names and another one does not is no measure.
-pub(super) fn is_worse(lines: &[Line], old: &[Line]) -> bool {
-    let shut_out = |lines: &[Line]| {
-        let entry = lines.iter().find_map(|line| match &line.fact {
-            Fact::Account(entry) => Some(entry),
-            _ => None,
-        });
-        entry.is_none_or(|entry| entry.session.is_err())
+/// The inventory of an account that was read again. Region by region, as the earlier one may have been cut short before
+/// it knew them all: the earlier lines stay where more lists failed now, and where it is not known any more which
+/// regions there are. What a list names and another one does not is no measure.
+pub(super) fn inventory(account: &AccountId, old: Vec<Line>, new: Vec<Line>) -> Vec<Line> {
+    let entry = |lines: &[Line]| lines.iter().find_map(|line| entry_of(line).cloned());
+    let Some(now) = entry(&new).filter(|entry| entry.session.is_ok()) else {
+        let entered = entry(&old).is_some_and(|entry| entry.session.is_ok());
+        return if entered { old } else { new };
     };
-    match (shut_out(lines), shut_out(old)) {
-        (true, was_shut_out) => !was_shut_out,
-        (false, true) => false,
-        (false, false) => lost_lists(lines) > lost_lists(old),
+    let Some(then) = entry(&old).filter(|entry| entry.session.is_ok()) else { return new };
+    let (mut old, new) = (by_region(old), by_region(new));
+    let mut lines = Vec::new();
+    for (region, new) in new {
+        lines.extend(match old.remove(&region) {
+            Some(old) if lost_lists(&new) > lost_lists(&old) => old,
+            Some(old) => improved(account, old, new),
+            None => new,
+        });
+    }
+    let mut entry = now;
+    if entry.enabled_regions.is_err() {
+        entry.read_regions.extend(then.read_regions);
+        entry.read_regions.sort();
+        entry.read_regions.dedup();
+        entry.enabled_regions = then.enabled_regions.or(entry.enabled_regions);
+        lines.extend(old.into_values().flatten());
+    }
+    for line in &mut lines {
+        if let Fact::Account(known) = &mut line.fact {
+            *known = entry.clone();
+        }
+    }
+    lines
+}
+
+fn entry_of(line: &Line) -> Option<&AccountEntry> {
+    match &line.fact {
+        Fact::Account(entry) => Some(entry),
+        _ => None,
     }
 }
 
-fn lost_lists(lines: &[Line]) -> usize {
-    lines.iter().filter(|line| is_list(line) && !line.unknowns().is_empty()).count()
+fn by_region(lines: Vec<Line>) -> BTreeMap<Option<Region>, Vec<Line>> {
+    let mut regions: BTreeMap<Option<Region>, Vec<Line>> = BTreeMap::new();
+    for line in lines {
+        regions.entry(line.region.clone()).or_default().push(line);
+    }
+    regions
 }
 
-/// The lines of an inventory that is not worse than that of an earlier run, each as it was then where it told more.
-pub(super) fn improved(account: &AccountId, old: Vec<Line>, mut lines: Vec<Line>) -> Vec<Line> {
+/// What the account itself is does not come from a list of it.
+fn lost_lists(lines: &[Line]) -> usize {
+    lines.iter().filter(|line| matches!(line.fact, Fact::Listing(_)) && !line.unknowns().is_empty()).count()
+}
+
+/// The lines of another reading, each as it was before where it told more.
+fn improved(account: &AccountId, old: Vec<Line>, mut lines: Vec<Line>) -> Vec<Line> {
     let mut old: BTreeMap<About, Line> =
         old.into_iter().filter(|line| !is_list(line)).map(|line| (about(account, &line), line)).collect();
     for line in lines.iter_mut().filter(|line| !is_list(line)) {
@@ -141,13 +176,48 @@ mod tests {
         line(ACCOUNT, Fact::Account(entry))
     }
 
+    fn at(region: &str, line: Line) -> Line {
+        Line { region: Some(Region::new(region)), ..line }
+    }
+
+    /// The entry of an account that was read in these regions; `all`: and in all it has.
+    fn read_in(regions: &[&str], all: bool) -> Line {
+        let regions: Vec<Region> = regions.iter().map(|region| Region::new(*region)).collect();
+        let entry = AccountEntry {
+            session: Ok("arn".to_owned()),
+            enabled_regions: if all { Ok(regions.clone()) } else { lost(Why::RunEnded) },
+            read_regions: regions,
+            workloads: true,
+        };
+        Line { region: None, ..line(ACCOUNT, Fact::Account(entry)) }
+    }
+
     #[test]
     fn an_account_that_was_entered_once_is_not_shut_out_by_what_came_later() {
         let (inside, denied) = (|| entry(Ok("arn".to_owned())), || entry(lost(Why::Denied)));
-        assert!(is_worse(&[denied()], &[inside(), list(lost(Why::Throttled))]));
-        assert!(!is_worse(&[inside()], &[denied()]));
-        assert!(is_worse(&[inside(), list(lost(Why::Denied))], &[inside(), list(Ok(3))]));
-        assert!(!is_worse(&[inside(), list(Ok(3))], &[inside(), list(lost(Why::Denied))]));
+        let known = vec![inside(), list(Ok(3))];
+        let again = |old: &[Line], new: &[Line]| inventory(&account(), old.to_vec(), new.to_vec());
+        assert_eq!(again(&known, &[denied()]), known);
+        assert_eq!(again(&[denied()], &known), known);
+        assert_eq!(again(&known, &[inside(), list(lost(Why::Denied))]), known);
+        assert_eq!(again(&[inside(), list(lost(Why::Denied))], &known), known);
+    }
+
+    #[test]
+    fn a_reading_that_was_cut_short_is_no_measure_for_one_that_was_not() {
+        let again = |old: &[Line], new: &[Line]| inventory(&account(), old.to_vec(), new.to_vec());
+        let (home, closed) = ("us-east-1", "us-west-2");
+        let cut = vec![read_in(&[home], false), at(home, list(lost(Why::RunEnded)))];
+        let refused = at(closed, list(lost(Why::DeniedByScp)));
+        let more = Fact::Listing(Listing { call: "a:B".to_owned(), count: lost(Why::DeniedByScp), capped: 0 });
+        let whole =
+            vec![read_in(&[home, closed], true), at(home, list(Ok(0))), refused, at(closed, line("more", more))];
+        assert_eq!(again(&cut, &whole), whole);
+        // And what is cut short later takes nothing away.
+        assert_eq!(again(&whole, &cut), whole);
+        // A region that was switched off since is gone.
+        let less = vec![read_in(&[home], true), at(home, list(Ok(0)))];
+        assert_eq!(again(&whole, &less), less);
     }
 
     #[test]

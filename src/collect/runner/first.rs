@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::again::{improved, is_worse};
+use super::again;
 use super::store::{inventory_file, reached_file};
 use super::sweep::{ACCOUNTS, Sweep, guarded, internal};
 use super::{CollectError, GRACE};
@@ -121,10 +121,7 @@ impl Sweep {
         if self.store.has(&file)
             && let Ok(old) = self.store.read(&file).await
         {
-            if is_worse(&lines, &old) {
-                return Ok(Some(self.count(account, &old)));
-            }
-            lines = improved(&account.id, old, lines);
+            lines = again::inventory(&account.id, old, lines);
         }
         let mut counted = self.count(account, &lines);
         self.store.write(file, lines).await?;

@@ -62,7 +62,7 @@ async fn describe(scope: &Scope, found: Found) -> Told<Described> {
             configured_uses(&mut uses, &mut keys, &output);
             let call = "sagemaker:DescribeEndpointConfig";
             let placement = placement(scope, call, output.vpc_config.as_ref(), Placement::Nowhere);
-            (endpoint_config(scope, call, &output), placement, Ok(uses.0))
+            (endpoint_config(scope, call, &output), placement, uses.told(call))
         }
         Err(unknown) => (Err(unknown.clone()), Err(unknown.clone()), Err(unknown)),
     };
@@ -170,8 +170,8 @@ fn configured_uses(uses: &mut Uses, keys: &mut Keys, output: &DescribeEndpointCo
         baseline,
     );
     keys.add(output.kms_key_id.as_ref());
-    configured.0.retain(|new| !uses.0.iter().any(|old| old.location == new.location && old.role == new.role));
-    uses.0.extend(configured.0);
+    configured.all.retain(|new| !uses.all.iter().any(|old| old.location == new.location && old.role == new.role));
+    uses.all.extend(configured.all);
 }
 
 fn asynchronous_uses(uses: &mut Uses, keys: &mut Keys, path: &str, asynchronous: Option<&AsyncInferenceConfig>) {

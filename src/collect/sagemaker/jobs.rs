@@ -13,7 +13,7 @@ use aws_sdk_sagemaker::operation::list_processing_jobs::ListProcessingJobsInput;
 use aws_sdk_sagemaker::operation::list_training_jobs::ListTrainingJobsInput;
 use aws_sdk_sagemaker::operation::list_transform_jobs::ListTransformJobsInput;
 use aws_sdk_sagemaker::types::{
-    AutoMlSortBy, AutoMlSortOrder, Channel, CheckpointConfig, HyperParameterTrainingJobDefinition,
+    AutoMlSortBy, AutoMlSortOrder, Channel, CheckpointConfig, DataSource, HyperParameterTrainingJobDefinition,
     HyperParameterTuningJobSortByOptions, OutputDataConfig, ResourceConfig, ResourceType, SortBy, SortOrder,
 };
 
@@ -194,7 +194,7 @@ async fn describe_transform(scope: &Scope, found: Found) -> Told<Described> {
         .and_then(|input| input.data_source.as_ref())
         .and_then(|source| source.s3_data_source.as_ref())
         .and_then(|s3| s3.s3_uri.as_ref());
-    uses.add(S3Role::AppData, "TransformInput.DataSource.S3DataSource.S3Uri", input);
+    uses.must(S3Role::AppData, "TransformInput.DataSource.S3DataSource.S3Uri", input);
     if let Some(output) = &job.transform_output {
         uses.add(S3Role::AppData, "TransformOutput.S3OutputPath", output.s3_output_path.as_ref());
         keys.add(output.kms_key_id.as_ref());
@@ -330,7 +330,7 @@ async fn describe_automl(scope: &Scope, found: Found) -> Told<Described> {
     for (i, channel) in job.auto_ml_job_input_data_config().iter().enumerate() {
         let s3 = channel.data_source.as_ref().and_then(|source| source.s3_data_source.as_ref());
         let field = format!("AutoMLJobInputDataConfig[{i}].DataSource.S3DataSource.S3Uri");
-        uses.add(S3Role::Training, field, s3.and_then(|s3| s3.s3_uri.as_ref()));
+        uses.must(S3Role::Training, field, s3.and_then(|s3| s3.s3_uri.as_ref()));
     }
     if let Some(output) = &job.output_data_config {
         uses.add(S3Role::Artifact, "OutputDataConfig.S3OutputPath", output.s3_output_path.as_ref());
@@ -351,9 +351,14 @@ async fn describe_automl(scope: &Scope, found: Found) -> Told<Described> {
 
 fn channel_uses(uses: &mut Uses, path: &str, channels: &[Channel]) {
     for (i, channel) in channels.iter().enumerate() {
-        let s3 = channel.data_source.as_ref().and_then(|source| source.s3_data_source.as_ref());
+        let source = channel.data_source.as_ref().filter(|source| **source != DataSource::builder().build());
+        let s3 = source.and_then(|source| source.s3_data_source.as_ref());
+        // A file system, or what else data may come from.
+        if source.is_some() && s3.is_none() {
+            continue;
+        }
         let field = format!("{path}InputDataConfig[{i}].DataSource.S3DataSource.S3Uri");
-        uses.add(S3Role::Training, field, s3.and_then(|s3| s3.s3_uri.as_ref()));
+        uses.must(S3Role::Training, field, s3.and_then(|s3| s3.s3_uri.as_ref()));
     }
 }
 

@@ -330,6 +330,48 @@ fn trails_at_home_elsewhere_are_read_from_the_home_of_the_partition() {
     assert_eq!(why(&listing(&lines, "cloudtrail:DescribeTrails").count), Why::Malformed);
 }
 
+/// The SDK reads what is missing as empty, and what is empty as "all", "none" or "off".
+#[test]
+fn what_an_answer_lacks_is_neither_all_nor_none() {
+    let described = r#"{"trailList": [{"Name": "t", "TrailARN": "arn:aws:cloudtrail:us-east-1:111111111111:trail/t",
+        "HomeRegion": "us-east-1", "HasCustomEventSelectors": true}]}"#;
+    let selectors = r#"{"AdvancedEventSelectors": [{"FieldSelectors": [
+        {"Field": "eventCategory", "Equals": ["Data"]}, {"Field": "resources.ARN"}]}]}"#;
+    let lines = run(cloudtrail::collect(&scope(&[
+        ("DescribeTrails", 200, described),
+        // Milliseconds where seconds are due are no time of our calendar.
+        ("GetTrailStatus", 200, r#"{"IsLogging": true, "LatestDeliveryTime": 1764000000000000}"#),
+        ("GetEventSelectors", 200, selectors),
+    ])));
+    assert_eq!(why(&trail(&lines).selectors), Why::Malformed);
+    assert_eq!(why(&trail(&lines).status), Why::Malformed);
+
+    let listed = r#"{"TrainingJobSummaries": [{"TrainingJobName": "j", "TrainingJobArn": "arn:j",
+        "CreationTime": 1764000000000000}]}"#;
+    let job = r#"{"TrainingJobName": "j", "InputDataConfig": [{"ChannelName": "c"}]}"#;
+    let endpoint = r#"{"Endpoints": [{"EndpointName": "e", "EndpointArn": "arn:e"}]}"#;
+    let lines = run(sagemaker::collect(&scope(&[
+        ("ListTrainingJobs", 200, listed),
+        ("DescribeTrainingJob", 200, job),
+        ("ListEndpoints", 200, endpoint),
+        ("DescribeEndpointConfig", 200, r#"{"EndpointConfigName": "c"}"#),
+        ("DescribeEndpoint", 200, r#"{"EndpointName": "e", "EndpointConfigName": "c"}"#),
+    ])));
+    assert_eq!(why(&workload(&lines, "j").uses), Why::Malformed);
+    assert_eq!(workload(&lines, "j").created, None);
+    assert_eq!(why(&workload(&lines, "e").endpoint.as_ref().expect("an endpoint").config), Why::Malformed);
+
+    let logging = |answer: &'static str| {
+        let lines = run(bedrock::collect(&scope(&[("GET /logging/modelinvocations", 200, answer)])));
+        lines.into_iter().find_map(|line| match line.fact {
+            Fact::Bedrock(region) => Some(region.logging),
+            _ => None,
+        })
+    };
+    assert!(matches!(logging("{}"), Some(Observed::Absent)));
+    assert_eq!(unknown(&logging(r#"{"message": "Internal server error"}"#).expect("a region")).why, Why::Malformed);
+}
+
 fn bucket(answers: &[canned::Canned]) -> Bucket {
     let scope = scope(answers);
     let lines = run(s3::read(&scope, &BTreeSet::from(["b".to_owned()])));
