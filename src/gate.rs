@@ -28,6 +28,8 @@ pub struct Tally {
     as_of: Option<Timestamp>,
     /// Of the run, with the reasons.
     partial: Option<Vec<String>>,
+    /// What was to be read was not: no declared scope covers that.
+    incomplete: bool,
     replaced_checks: Vec<String>,
     /// Failed and unknown findings by check.
     open: BTreeMap<Kind, BTreeMap<String, u64>>,
@@ -68,6 +70,7 @@ impl Default for Tally {
             nothing_to_assess: false,
             as_of: None,
             partial: Some(Vec::new()),
+            incomplete: false,
             replaced_checks: Vec::new(),
             open: BTreeMap::new(),
             accounts: 0,
@@ -104,6 +107,7 @@ impl Tally {
             Part::Run(run) => {
                 self.as_of = Some(run.as_of);
                 self.partial = run.partial.then(|| run.partial_reasons.clone());
+                self.incomplete = run.incomplete;
                 self.replaced_checks.clone_from(&run.replaced_checks);
             }
             Part::Score(score) => {
@@ -167,7 +171,7 @@ pub fn judge(tally: &Tally, gate: &Gate) -> GateResult {
         conditions.push(replaced_checks(tally));
     }
     if conditions.is_empty() {
-        conditions.push(condition("none", "nothing: no condition is set", &interval(tally), GateVerdict::Passed));
+        conditions.push(condition("none", "nothing: no condition is set", &interval(tally, None), GateVerdict::Passed));
     } else {
         // What the conditions were judged on must be what they were meant for.
         conditions.extend(whole(tally, gate));
@@ -237,20 +241,26 @@ fn condition(name: &str, wanted: &str, got: &str, verdict: GateVerdict) -> GateC
 }
 
 /// The score, its low end rounded down and its high end up, so that the text never claims more than the number.
-fn interval(tally: &Tally) -> String {
+/// `below`: a bound that the high end is below, which the text is to show.
+fn interval(tally: &Tally, below: Option<f64>) -> String {
     if tally.nothing_to_assess {
         return "nothing to assess: no account runs AI".to_owned();
     }
-    let low = ((tally.low + ROUNDING) * 10.0).floor() / 10.0;
-    if tally.high - tally.low < ROUNDING {
-        return format!("{low:.1}");
-    }
-    let high = ((tally.high - ROUNDING) * 10.0).ceil() / 10.0;
-    format!("{low:.1} to {high:.1}")
+    let text = |digits: usize| {
+        let unit = 10f64.powi(digits as i32);
+        let low = ((tally.low + ROUNDING) * unit).floor() / unit;
+        if tally.high - tally.low < ROUNDING {
+            return (low, format!("{low:.digits$}"));
+        }
+        let high = ((tally.high - ROUNDING) * unit).ceil() / unit;
+        (high, format!("{low:.digits$} to {high:.digits$}"))
+    };
+    let enough = |digits: &usize| below.is_none_or(|below| text(*digits).0 < below);
+    text((1..8).find(enough).unwrap_or(8)).1
 }
 
 fn min_score(tally: &Tally, wanted: f64, gate: &Gate) -> GateCondition {
-    let part = tally.partial.is_some() && gate.partial_scope.is_none();
+    let part = tally.partial.is_some() && (tally.incomplete || gate.partial_scope.is_none());
     let verdict = if tally.nothing_to_assess || tally.low + ROUNDING >= wanted {
         GateVerdict::Passed
     } else if tally.high + ROUNDING < wanted && !part {
@@ -259,7 +269,8 @@ fn min_score(tally: &Tally, wanted: f64, gate: &Gate) -> GateCondition {
     } else {
         GateVerdict::Undecided
     };
-    let mut condition = condition("min_score", &format!("at least {wanted}"), &interval(tally), verdict);
+    let below = (verdict == GateVerdict::Failed).then_some(wanted);
+    let mut condition = condition("min_score", &format!("at least {wanted}"), &interval(tally, below), verdict);
     if verdict != GateVerdict::Passed {
         condition.checks = tally.gains.iter().cloned().collect();
     }
@@ -325,13 +336,16 @@ fn replaced_checks(tally: &Tally) -> GateCondition {
     }
 }
 
-/// A partial run decides nothing, unless the configuration says that this part is what is meant.
+/// A partial run decides nothing, unless the configuration says that this part is what is meant, and all of it was read.
 fn whole(tally: &Tally, gate: &Gate) -> Option<GateCondition> {
     let why = match tally.partial.as_deref()? {
         [] => "a partial run".to_owned(),
         reasons => format!("a partial run: {}", reasons.join("; ")),
     };
     Some(match &gate.partial_scope {
+        Some(_) if tally.incomplete => {
+            condition("partial_scope", "all of the scope declared", &why, GateVerdict::Undecided)
+        }
         Some(scope) => condition("partial_scope", &format!("the scope declared: {scope}"), &why, GateVerdict::Passed),
         None => condition("partial_scope", "a whole run, or a declared scope", &why, GateVerdict::Undecided),
     })

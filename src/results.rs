@@ -73,6 +73,10 @@ pub struct Run {
     /// The run was filtered, interrupted, or ran only some checks; `partial_reasons` says which.
     pub partial: bool,
     pub partial_reasons: Vec<String>,
+    /// Something that was to be read was not, whatever was asked for: the run was ended early, shards are missing, or
+    /// the list of accounts broke off.
+    #[serde(default)]
+    pub incomplete: bool,
     /// Ids of built-in checks that a user's check replaced.
     pub replaced_checks: Vec<String>,
 }

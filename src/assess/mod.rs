@@ -491,6 +491,7 @@ fn run(input: &Input<'_>) -> Run {
         calls: manifest.calls.clone(),
         clock_skew_seconds: manifest.clock_skew_seconds,
         partial: !partial_reasons.is_empty(),
+        incomplete: !manifest.complete || broken_off.is_some(),
         partial_reasons,
         replaced_checks: input.checks.replaced.clone(),
     }

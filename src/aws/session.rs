@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
@@ -112,7 +114,12 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
         .app_name(client::app_name())
         .timeout_config(source.limits.timeouts());
     if let Some(profile) = &source.profile {
-        loader = loader.profile_name(profile);
+        // One that is named comes before credentials in the environment, as for the AWS CLI.
+        let named = ProfileFileCredentialsProvider::builder()
+            .configure(&ProviderConfig::default().with_http_client(client::http_client()))
+            .profile_name(profile)
+            .build();
+        loader = loader.profile_name(profile).credentials_provider(named);
     }
     let loaded = loader.load().await;
     let none = |said: String| NoCaller::NoCredentials(said);
@@ -145,9 +152,13 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
     let identity = identity.map_err(|failure| {
         let unknown = failure.unknown(&nobody, operation("sts:GetCallerIdentity"));
         let said = unknown.message.as_ref().map_or_else(String::new, |said| format!(": {said}"));
+        // Before anything is known of the caller, it is the credentials that are not known, rather than the region.
+        let why = match unknown.why {
+            Why::RegionDisabled => "AWS does not know these credentials, or they have ended",
+            why => why.word(),
+        };
         NoCaller::Unidentified(format!(
-            "cannot tell who is calling: sts:GetCallerIdentity in {sts_region}: {}{said}",
-            unknown.why.word()
+            "cannot tell who is calling: sts:GetCallerIdentity in {sts_region}: {why}{said}"
         ))
     })?;
     let unidentified = |said: &str| NoCaller::Unidentified(said.to_owned());

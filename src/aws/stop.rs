@@ -3,7 +3,7 @@
 //! Signals are listened for in `cli`, clocks watched by the sweep; what was asked already is finished or given up there.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -20,12 +20,16 @@ pub enum Cause {
     Unreachable,
 }
 
+/// What is under way when the run is to end may take so long to finish; then it is given up.
+pub(crate) const GRACE: Duration = Duration::from_secs(4);
+
 /// A request to end, shared by everyone who must hear of it. It is made once and never taken back.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// What for, and when what is under way is given up.
     cause: OnceLock<(Cause, Instant)>,
     heard: Notify,
 }
@@ -33,7 +37,12 @@ struct Inner {
 impl Stop {
     /// Asks to end; the first cause stands.
     pub fn stop(&self, cause: Cause) {
-        if self.0.cause.set((cause, Instant::now())).is_ok() {
+        self.stop_within(GRACE, cause);
+    }
+
+    /// The same with so long for what is under way.
+    pub(crate) fn stop_within(&self, grace: Duration, cause: Cause) {
+        if self.0.cause.set((cause, Instant::now() + grace)).is_ok() {
             self.0.heard.notify_waiters();
         }
     }
@@ -43,8 +52,8 @@ impl Stop {
         self.0.cause.get().map(|(cause, _)| *cause)
     }
 
-    /// When it was asked to end.
-    pub(crate) fn since(&self) -> Option<Instant> {
+    /// When what is under way is given up.
+    pub(crate) fn ends(&self) -> Option<Instant> {
         self.0.cause.get().map(|(_, at)| *at)
     }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::args::{Global, Output, Rules};
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Refused};
 use crate::cli::pipeline;
 use crate::cli::place::{Credentials, Place, RunFolder, Sources, StoreArgs};
 use crate::files::SnapshotReader;
@@ -43,17 +43,24 @@ pub(super) fn run(global: &Global, args: EvaluateArgs) -> anyhow::Result<Exit> {
     let reader = source.open(args.expect_digest.as_deref())?;
     let out = RunFolder::open(&args.out, &args.store, &args.credentials)?;
     if !args.force {
-        keep_other_run(&out, &reader)?;
+        keep_other_run(&out, &reader, &args.rules)?;
     }
     let draft = pipeline::judge(reader, &rules, &config, args.as_of, out.dir())?;
     pipeline::conclude(draft, &config, &out, &args.output, global)
 }
 
-/// Judging a snapshot again replaces its own results, which come out of it at any time; those of another are kept.
-fn keep_other_run(out: &RunFolder, reader: &SnapshotReader) -> anyhow::Result<()> {
+/// Judging a snapshot again replaces its own results, which come out of it at any time; those of another are kept, and
+/// those of all checks where only some are run.
+fn keep_other_run(out: &RunFolder, reader: &SnapshotReader, rules: &Rules) -> anyhow::Result<()> {
     match out.judged()? {
         None => Ok(()),
-        Some(Ok(run)) if run.snapshot_digest == reader.manifest_digest() => Ok(()),
+        Some(Ok(run)) if run.snapshot_digest == reader.manifest_digest() => {
+            if !rules.only.is_empty() && run.partial_reasons.is_empty() {
+                let message = "the folder holds the results of all checks, and --check asks for some";
+                return Err(Refused::usage(message, "choose another --out, or replace them with --force"));
+            }
+            Ok(())
+        }
         Some(_) => Err(out.taken("choose another --out, or replace them with --force")),
     }
 }

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
-/// Columns a text is laid out for: `COLUMNS` where a shell exports it, else 100.
-pub(super) fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(100)
+/// Columns of the terminal that stdout is, `COLUMNS` first where a shell exports it; none where it is no terminal, and
+/// lines may be as long as they like.
+pub(super) fn width() -> Option<usize> {
+    let exported = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    exported.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
 }
 
 /// Whether stderr shows colours: a terminal, unless an option or the environment says otherwise.

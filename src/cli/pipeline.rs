@@ -144,6 +144,12 @@ pub(crate) fn conclude(
             written.push(run.shown(format.file_name()));
         }
     }
+    // A report of what is replaced now would be taken for one of this.
+    for format in [Format::Html, Format::Markdown].into_iter().filter(|format| !output.formats().contains(format)) {
+        if files::remove_run(run.dir(), format.file_name())? {
+            out::say(&format!("removed: {}, of the results replaced\n", run.shown(format.file_name())));
+        }
+    }
     // The canonical file last: its presence says that the run is finished.
     draft.keep()?;
     run.put(RESULTS)?;
@@ -183,6 +189,10 @@ pub(crate) fn read<T>(run: &Path, read: impl FnOnce(File) -> Result<T, ReadError
 /// # Errors
 /// There are none.
 pub(crate) fn open(run: &Path) -> anyhow::Result<File> {
+    if run.starts_with("s3:") && !run.exists() {
+        let message = format!("{} is not on this machine, and reports and gates read no other place", run.display());
+        return Err(Refused::usage(message, format!("copy its {RESULTS} here first, as with `aws s3 cp`")));
+    }
     let path = results_in(run);
     if run.is_dir() && !path.exists() {
         let message = format!("{} is not the folder of a finished run: it has no {RESULTS}", run.display());

@@ -1,6 +1,7 @@
 //! `locard report`: the results of a run in another format.
 
-use std::io::{Read, Seek};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -44,12 +45,21 @@ pub(super) fn run(args: ReportArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn put(args: &ReportArgs, document: impl Read) -> anyhow::Result<()> {
-    match args.out.as_deref().map(|path| (path, path.file_name())) {
-        Some((path, Some(name))) => {
+fn put(args: &ReportArgs, mut document: impl Read) -> anyhow::Result<()> {
+    let Some(path) = &args.out else { return out::print_bytes(document) };
+    // Where a link leads to; what is not there yet stands for itself.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+    match path.file_name() {
+        // A device or a pipe takes what is written to it and is nothing to put a file in place of.
+        _ if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) => {
+            let written =
+                OpenOptions::new().write(true).open(path).and_then(|mut pipe| io::copy(&mut document, &mut pipe));
+            written.map(|_| ()).with_context(|| format!("cannot write {}", path.display()))
+        }
+        Some(name) => {
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
             Ok(files::write_run(dir, &name.to_string_lossy(), document)?)
         }
-        _ => out::print_bytes(document),
+        None => anyhow::bail!("{} is no file", path.display()),
     }
 }

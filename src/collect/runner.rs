@@ -21,7 +21,9 @@ use tokio::time::Instant;
 pub use crate::aws::client::Limits;
 use crate::aws::ledger::Ledger;
 use crate::aws::session::{Caller, NoCaller, Role, Source, caller};
+use crate::aws::stop::GRACE;
 pub use crate::aws::stop::{Cause, Stop};
+
 use crate::aws::turns::Turns;
 use crate::inventory::Line;
 use crate::inventory::operations::OPERATIONS;
@@ -40,9 +42,6 @@ use sweep::Sweep;
 
 /// The calls the runner itself makes in an account.
 pub(crate) const CALLS: &[&str] = &["sts:GetCallerIdentity", "sts:AssumeRole", "ec2:DescribeRegions"];
-
-/// What is under way when the run is to end may take so long to finish; then it is given up.
-const GRACE: Duration = Duration::from_secs(4);
 
 /// Where the results of a run go as soon as they are complete. Names are relative to the snapshot; a name written again
 /// replaces what was there.
@@ -389,8 +388,7 @@ async fn earlier_is_fuller(organization: &Organization, store: &Store) -> bool {
 async fn in_time<T>(stop: &Stop, future: impl Future<Output = T>) -> Option<T> {
     let too_late = async {
         stop.heard().await;
-        let since = stop.since().unwrap_or_else(std::time::Instant::now);
-        tokio::time::sleep_until(Instant::from_std(since) + GRACE).await;
+        tokio::time::sleep_until(stop.ends().map_or_else(Instant::now, Instant::from_std)).await;
     };
     tokio::select! {
         biased;
@@ -410,9 +408,9 @@ fn joined<T>(done: Result<T, JoinError>) -> T {
 /// Ends the run in time: what is under way then must be finished or given up before the time is over.
 async fn watch_clock(options: &Options) {
     let Some(most) = options.max_duration else { return };
-    let lead = (GRACE + Duration::from_secs(1)).min(most / 10);
+    let lead = (GRACE + Duration::from_secs(1)).min(most / 4);
     tokio::time::sleep(most - lead).await;
-    options.stop.stop(Cause::TimeUp);
+    options.stop.stop_within(lead * 4 / 5, Cause::TimeUp);
 }
 
 /// Says why the run ends early, and lets nobody wait any more who wanted to ask.

@@ -567,6 +567,14 @@ fn across_timeouts(entries: &Entries, problems: &mut Problems) {
 }
 
 fn across_exception(entries: &Entries, problems: &mut Problems) {
+    for name in ["accounts", "regions"] {
+        if let Some(node) = entries.get(name)
+            && matches!(&node.value, Value::List(nodes) if nodes.is_empty())
+        {
+            let help = format!("name them, or leave `{name}` out if the exception is to hold in all");
+            problems.add(node.place, format!("`{name}` is empty; it would hold nowhere"), Some(help));
+        }
+    }
     let day_of = |name: &str| entries.get(name).and_then(text).and_then(|text| day(text).ok());
     let (Some(created), Some(expires)) = (day_of("created"), day_of("expires")) else { return };
     let Some(node) = entries.get("expires") else { return };

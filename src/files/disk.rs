@@ -32,6 +32,12 @@ pub(super) fn replace(
     let partial = dir.join(format!("{name}{PARTIAL}"));
     let written = || -> io::Result<String> {
         let mut file = Hashed { inner: create(&partial, privacy)?, hasher: Hasher::default() };
+        // Whoever may read what is replaced may read what takes its place, and nobody else.
+        if let Ok(before) = fs::metadata(&path)
+            && before.is_file()
+        {
+            file.inner.set_permissions(before.permissions())?;
+        }
         write(&mut file)?;
         file.inner.sync_all()?;
         fs::rename(&partial, &path)?;

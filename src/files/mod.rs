@@ -149,6 +149,19 @@ pub fn write_run(dir: &Path, name: &str, mut bytes: impl std::io::Read) -> Resul
     disk::replace(dir, name, disk::Privacy::Shared, |file| std::io::copy(&mut bytes, file).map(|_| ())).map(|_| ())
 }
 
+/// Removes a file of a run; whether there was one.
+///
+/// # Errors
+/// The disk refuses.
+pub fn remove_run(dir: &Path, name: &str) -> Result<bool, FileError> {
+    let path = dir.join(name);
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(FileError::new("remove", path, error)),
+    }
+}
+
 /// Opens a file to be read piece by piece.
 ///
 /// # Errors

@@ -26,9 +26,11 @@ const SOME: Style = AnsiColor::Yellow.on_default();
 /// A line in pieces, each in one style.
 type Line = Vec<(Style, String)>;
 
-/// The summary, lines no wider than `width` columns (clamped to 60 to 140), each ended by a newline.
-pub fn terminal(summary: &Summary, width: usize) -> String {
-    let width = width.clamp(60, 140);
+/// The summary, lines no wider than `width` columns (40 at least), each ended by a newline; none: laid out for 100, and
+/// no line is cut.
+pub fn terminal(summary: &Summary, width: Option<usize>) -> String {
+    let most = width.map_or(usize::MAX, |width| width.max(40));
+    let width = width.unwrap_or(100).clamp(40, 140);
     let view = view::build(summary, LIMITS);
     let mut lines = vec![heading(&view), readiness(&view, width)];
     lines.extend(tier(&view));
@@ -42,7 +44,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     lines.extend(coverage(&view));
     lines.push(vec![label("Snapshot"), (PLAIN, view.run.snapshot_digest.clone())]);
     lines.truncate(MAX_LINES);
-    lines.iter().map(|line| written(line, width)).collect()
+    lines.iter().map(|line| written(line, most)).collect()
 }
 
 fn label(text: &str) -> (Style, String) {

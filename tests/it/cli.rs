@@ -151,6 +151,49 @@ fn a_snapshot_is_judged_gated_and_reported_with_documented_codes() {
 }
 
 #[test]
+fn no_report_outlives_its_results() {
+    let folder = run_folder();
+    let dir = folder.path();
+    assert_eq!(locard(dir, &["evaluate", "snapshot", "--out", "out"]).code, Some(0));
+    let some = ["evaluate", "snapshot", "--out", "out", "--check", "api-activity-unrecorded"];
+    let refused = locard(dir, &some);
+    assert!(refused.code == Some(2) && refused.stderr.contains("--force"), "{}", refused.stderr);
+    let replaced = locard(dir, &[&some[..], &["--force", "--format", "markdown"]].concat());
+    assert!(replaced.code == Some(0) && replaced.stderr.contains("removed: out/report.html"), "{}", replaced.stderr);
+    assert!(!dir.join("out/report.html").exists());
+    // Some checks again, of results that are of some.
+    assert_eq!(locard(dir, &some).code, Some(0));
+}
+
+/// Who may read a report, and what a device is, `--out` leaves as they were.
+#[cfg(unix)]
+#[test]
+fn a_report_is_written_through_what_is_no_file() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = run_folder();
+    let dir = folder.path();
+    assert_eq!(locard(dir, &["evaluate", "snapshot", "--out", "out"]).code, Some(0));
+    let to = |path: &str| locard(dir, &["report", "out", "--format", "html", "-o", path]);
+    let html = fs::read(dir.join("out/report.html")).unwrap();
+
+    fs::write(dir.join("target.html"), "").unwrap();
+    fs::set_permissions(dir.join("target.html"), PermissionsExt::from_mode(0o600)).unwrap();
+    symlink("target.html", dir.join("link.html")).unwrap();
+    assert_eq!(to("link.html").code, Some(0));
+    assert_eq!(fs::read_link(dir.join("link.html")).unwrap(), Path::new("target.html"));
+    assert_eq!(fs::read(dir.join("target.html")).unwrap(), html);
+    assert_eq!(fs::metadata(dir.join("target.html")).unwrap().permissions().mode() & 0o777, 0o600);
+
+    assert!(Command::new("mkfifo").arg(dir.join("pipe")).status().unwrap().success());
+    let pipe = dir.join("pipe");
+    let reader = std::thread::spawn(move || fs::read(pipe).unwrap());
+    assert_eq!(to("pipe").code, Some(0));
+    assert_eq!(reader.join().unwrap(), html);
+    let remote = locard(dir, &["gate", "s3://bucket/run"]);
+    assert!(remote.code == Some(2) && remote.stderr.contains("aws s3 cp"), "{}", remote.stderr);
+}
+
+#[test]
 fn a_tampered_snapshot_ends_with_5_and_a_missing_one_with_2() {
     let folder = run_folder();
     let file = folder.path().join(SNAPSHOT).join("organization.json");

@@ -55,6 +55,15 @@ responder_role: Responder
     assert_eq!(problems(text), expected);
 }
 
+/// What a template made of no accounts is no exception for all of them.
+#[test]
+fn an_exception_for_nobody_is_refused() {
+    let text = "exceptions: [{check: c, owner: o, reason: r, created: 2026-01-01, expires: 2026-02-01, accounts: [], regions: []}]";
+    let found = problems(text);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("`accounts` is empty; it would hold nowhere | name them"), "{found:?}");
+}
+
 #[test]
 fn a_whole_configuration_is_read_and_agrees_with_its_published_schema() {
     let text = "\

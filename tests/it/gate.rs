@@ -38,6 +38,7 @@ fn results(low: f64, high: f64) -> Results {
             clock_skew_seconds: None,
             partial: false,
             partial_reasons: Vec::new(),
+            incomplete: false,
             replaced_checks: Vec::new(),
         },
         config: ConfigView {
@@ -140,7 +141,7 @@ fn the_low_bound_passes_the_high_bound_fails_and_between_them_nothing_is_decided
         (69.96, 69.96, Failed, "69.9"),
         (69.96, 70.04, Undecided, "69.9 to 70.1"),
         (50.0, 70.0, Undecided, "50.0 to 70.0"),
-        (50.0, 69.99, Failed, "50.0 to 70.0"),
+        (50.0, 69.99, Failed, "50.00 to 69.99"),
         (69.999_999_999_99, 70.0, Passed, "70.0"),
     ] {
         let (is, text, _) = check(&results(low, high), &gate, "min_score");
@@ -200,6 +201,13 @@ fn the_policy_for_unknown_findings_covers_accounts_nobody_looked_into() {
 }
 
 #[test]
+fn what_is_said_of_a_score_does_not_contradict_the_verdict() {
+    let gate = Gate { min_score: Some(84.8), ..Gate::default() };
+    let (verdict, got, _) = check(&results(68.61, 84.734), &gate, "min_score");
+    assert_eq!((verdict, got.as_str()), (Failed, "68.61 to 84.74"));
+}
+
+#[test]
 fn coverage_below_the_limit_decides_nothing() {
     let gate = Gate { min_coverage: Some(0.95), ..Gate::default() };
     let mut results = results(50.0, 50.0);
@@ -242,6 +250,10 @@ fn a_partial_run_decides_nothing_unless_its_scope_is_declared() {
     results.findings.clear();
     gate = Gate { min_score: Some(10.0), partial_scope: Some("the payments team".into()), ..Gate::default() };
     assert_eq!(check(&results, &gate, "partial_scope").0, Passed);
+    // That a run was interrupted is no scope.
+    results.run.incomplete = true;
+    assert_eq!(check(&results, &gate, "partial_scope").0, Undecided);
+    results.run.incomplete = false;
 }
 
 #[test]

@@ -200,6 +200,20 @@ fn a_run_ends_in_time_and_judges_what_it_has() {
     eprintln!("ended after {took:?}");
 }
 
+/// As for the AWS CLI; else another organization would be audited than the one that was named.
+#[test]
+fn a_profile_that_is_named_comes_before_credentials_in_the_environment() {
+    let organization = Organization::start("profile", Settings::default());
+    let config = organization.out("config");
+    fs::write(&config, "[profile wrong]\naws_access_key_id = AKIAWRONG\naws_secret_access_key = wrong\n").unwrap();
+    for (profile, said) in [("wrong", "does not know these credentials"), ("missing", "missing")] {
+        let args = ["audit", "--profile", profile, "--out", "never"];
+        let mut command = organization.command(locard_command(&[]), &args);
+        let ran = Ran::from(command.env("AWS_CONFIG_FILE", &config).output().unwrap());
+        assert!(ran.code == 1 && ran.stderr.contains(said), "{}", ran.stderr);
+    }
+}
+
 /// AWS has neither Bedrock's agents nor evaluations in us-west-1, and both in us-east-1.
 #[test]
 fn what_a_region_lacks_is_none_only_where_aws_does_not_offer_it() {

@@ -12,11 +12,12 @@ use aws_sdk_ec2::operation::describe_regions::DescribeRegionsInput;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
+use super::CollectError;
 use super::again;
 use super::store::{inventory_file, reached_file};
 use super::sweep::{ACCOUNTS, Sweep, guarded, internal};
-use super::{CollectError, GRACE};
 use crate::aws::session::Entry;
 use crate::collect::listing::{malformed, required, together};
 use crate::collect::organizations::Chosen;
@@ -30,8 +31,8 @@ use crate::model::observed::{Told, Unknown, Why};
 use crate::relate::done::Done;
 use crate::relate::reach::References;
 
-/// How long what an account reaches is waited for when the run is to end: less than its unit is.
-const REACH_GRACE: Duration = GRACE.saturating_sub(Duration::from_secs(1));
+/// So much sooner than its unit is what an account reaches given up when the run is to end.
+const REACH_SOONER: Duration = Duration::from_secs(1);
 
 /// What the first pass leaves in memory: names, and who could be entered.
 #[derive(Default)]
@@ -131,7 +132,8 @@ impl Sweep {
             // The inventory counts, however the run ends.
             let ended = async {
                 self.stop().heard().await;
-                tokio::time::sleep(REACH_GRACE).await;
+                let given_up = self.stop().ends().map_or_else(Instant::now, Instant::from_std);
+                tokio::time::sleep_until(given_up - REACH_SOONER).await;
             };
             tokio::select! {
                 biased;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::store::Store;
-use super::{CollectError, GRACE, Options};
+use super::{CollectError, Options};
 use crate::aws::session::{Caller, Entry, Role};
 use crate::aws::stop::Stop;
 use crate::collect::listing;
@@ -90,7 +90,7 @@ impl Sweep {
         let mut more = true;
         let mut next_start = Instant::now();
         loop {
-            let ends = self.stop().since().map(|at| Instant::from_std(at) + GRACE);
+            let ends = self.stop().ends().map(Instant::from_std);
             more &= ends.is_none();
             if !more && running.is_empty() {
                 return Ok(());
