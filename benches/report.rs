@@ -49,6 +49,6 @@ fn measure(criterion: &mut Criterion, many: Many) {
     group.throughput(Throughput::Elements(many.accounts as u64));
     group.bench_function("html", |b| b.iter(|| html::html(&summary).map(|html| html.len())));
     group.bench_function("markdown", |b| b.iter(|| markdown::markdown(&summary).map(|text| text.len())));
-    group.bench_function("terminal", |b| b.iter(|| terminal::terminal(&summary, 100).len()));
+    group.bench_function("terminal", |b| b.iter(|| terminal::terminal(&summary, Some(100)).len()));
     group.finish();
 }

@@ -56,7 +56,7 @@ pub struct Limits {
 
 impl From<Timeouts> for Limits {
     fn from(Timeouts { connect, read, attempt, operation, attempts }: Timeouts) -> Self {
-        Self { connect, read, attempt, operation, attempts, requests: requests_at_a_time(), share: 0.5 }
+        Self { connect, read, attempt, operation, attempts, requests: REQUESTS, share: 0.5 }
     }
 }
 
@@ -66,17 +66,16 @@ impl Default for Limits {
     }
 }
 
-/// As many as the files the system lets the process open bear: a connection is one, and those that idle count too.
-fn requests_at_a_time() -> usize {
+/// Requests under way at a time: at the 60 ms that AWS takes to answer these are 34,000 a second, which is more than two
+/// cores make. More take memory, and time too.
+const REQUESTS: usize = 2048;
+
+/// As many as the files bear that the system lets the process open, which is asked for as many as are needed: a
+/// connection is one, and those that idle count too.
+fn what_files_bear(requests: usize) -> usize {
     // Systems that do not tell allow 256 by default.
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
-    let files = match soft {
-        Some("unlimited") => usize::MAX,
-        Some(number) => number.parse().unwrap_or(256),
-        None => 256,
-    };
-    (files / 3).clamp(64, 1536)
+    let files = rlimit::increase_nofile_limit(3 * requests as u64).unwrap_or(256);
+    requests.min(usize::try_from(files / 3).unwrap_or(usize::MAX).max(64))
 }
 
 /// Everything the requests of a run share.
@@ -162,7 +161,7 @@ impl Common {
     pub(crate) fn new(connector: SharedHttpConnector, limits: Limits, endpoints: Endpoints, stop: Stop) -> Self {
         let ledger: Arc<Ledger> = Arc::default();
         Self {
-            turns: Turns::new(limits.requests),
+            turns: Turns::new(what_files_bear(limits.requests)),
             wire: Wire::new(connector, endpoints.clone(), ledger.clone()),
             endpoints,
             breakers: Mutex::default(),
