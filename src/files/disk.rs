@@ -28,6 +28,18 @@ pub(super) fn replace(
     privacy: Privacy,
     write: impl FnOnce(&mut Hashed<File>) -> io::Result<()>,
 ) -> Result<String, FileError> {
+    let digest = place(dir, name, privacy, write)?;
+    sync_dir(dir).map_err(|e| FileError::new("write", dir.join(name), e))?;
+    Ok(digest)
+}
+
+/// Like [`replace`]; that the file is there need not survive a crash until somebody syncs the folder.
+pub(super) fn place(
+    dir: &Path,
+    name: &str,
+    privacy: Privacy,
+    write: impl FnOnce(&mut Hashed<File>) -> io::Result<()>,
+) -> Result<String, FileError> {
     let path = dir.join(name);
     let partial = dir.join(format!("{name}{PARTIAL}"));
     let written = || -> io::Result<String> {
@@ -41,7 +53,6 @@ pub(super) fn replace(
         write(&mut file)?;
         file.inner.sync_all()?;
         fs::rename(&partial, &path)?;
-        sync_dir(dir)?;
         Ok(file.hasher.finish())
     };
     written().map_err(|e| {
@@ -82,7 +93,8 @@ fn create(path: &Path, privacy: Privacy) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a folder and those above it, readable by their owner only, and syncs each new name.
+/// Makes a folder and those above it, readable by their owner only. That they are there need not survive a crash until
+/// somebody syncs those above them.
 pub(super) fn create_private_dir(path: &Path) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());
@@ -97,7 +109,7 @@ pub(super) fn create_private_dir(path: &Path) -> Result<(), FileError> {
     match builder.create(path) {
         // Another thread may have made it meanwhile.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(FileError::new("create", path, error)),
-        _ => sync_dir(parent.unwrap_or(Path::new("."))).map_err(|e| FileError::new("create", path, e)),
+        _ => Ok(()),
     }
 }
 

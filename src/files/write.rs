@@ -1,11 +1,12 @@
 //! Writing a snapshot: file by file with a journal, so that an interrupted run goes on where it stopped.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::files::disk::{self, Privacy};
 use crate::files::{FileError, JOURNAL, MANIFEST, ORGANIZATION, SnapshotError, SnapshotReader, read};
@@ -40,16 +41,16 @@ struct Seal {
 
 struct State {
     journal: File,
+    /// When the journal was last synced.
+    synced: Instant,
     /// SHA-256 of every complete file.
     done: BTreeMap<String, String>,
 }
 
-/// When the journal's word on a file must survive a crash; at the latest when the snapshot is sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Journalled {
-    Now,
-    Soon,
-}
+/// The journal is synced so often at most while the run goes on. A crash of the machine costs what came since, and what
+/// is journalled and not there as it should be is found when the run is gone on with; a crash of the process costs
+/// nothing.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// What is known only when a run ends.
 #[derive(Clone, Debug)]
@@ -115,7 +116,7 @@ impl SnapshotWriter {
             as_of,
             merged,
             seal: None,
-            state: Mutex::new(State { journal, done: BTreeMap::new() }),
+            state: Mutex::new(State { journal, synced: Instant::now(), done: BTreeMap::new() }),
         })
     }
 
@@ -156,7 +157,7 @@ impl SnapshotWriter {
             as_of: begun.as_of,
             merged: begun.merged,
             seal,
-            state: Mutex::new(State { journal, done }),
+            state: Mutex::new(State { journal, synced: Instant::now(), done }),
         })
     }
 
@@ -232,7 +233,7 @@ impl SnapshotWriter {
     /// The disk refuses.
     pub fn write_lines(&self, file: &str, mut lines: Vec<Line>) -> Result<(), SnapshotError> {
         lines.sort_by(in_order);
-        self.write(file, lines.len() as u64, Journalled::Now, |out| {
+        self.write(file, lines.len() as u64, |out| {
             let encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
             let mut buffer = BufWriter::with_capacity(BUFFER, encoder);
             for line in &lines {
@@ -262,7 +263,7 @@ impl SnapshotWriter {
                 return Ok(());
             }
         }
-        self.write(ORGANIZATION, 1, Journalled::Now, |out| write(out))
+        self.write(ORGANIZATION, 1, |out| write(out))
     }
 
     /// Takes a file over from a sealed snapshot, byte for byte; one that is there already stays as it is. Its lines are
@@ -275,8 +276,7 @@ impl SnapshotWriter {
             return Ok(());
         }
         let bytes = from.sealed(file)?;
-        // One that a crash keeps from the journal is taken over again, so that thousands need not each be waited for.
-        self.write(file, lines, Journalled::Soon, |out| out.write_all(&bytes))
+        self.write(file, lines, |out| out.write_all(&bytes))
     }
 
     /// Seals the snapshot and gives the digest of its manifest.
@@ -305,6 +305,12 @@ impl SnapshotWriter {
         self.in_place(&state.journal)?;
         let journal = self.dir.join(JOURNAL);
         state.journal.sync_all().map_err(|e| FileError::new("write", &journal, e))?;
+        // What a seal vouches for is there whatever happens: files are synced when they are written, their names here.
+        let folders: BTreeSet<&Path> = state.done.keys().flat_map(|file| Path::new(file).ancestors().skip(1)).collect();
+        let own = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf);
+        for folder in folders.into_iter().map(|folder| self.dir.join(folder)).chain(own) {
+            disk::sync_dir(&folder).map_err(|e| FileError::new("write", &folder, e))?;
+        }
         let mut files = state.done.clone();
         let digest = disk::hash_file(&journal).map_err(|e| FileError::new("read", &journal, e))?;
         files.insert(JOURNAL.to_owned(), digest);
@@ -357,7 +363,6 @@ impl SnapshotWriter {
         &self,
         file: &str,
         lines: u64,
-        journalled: Journalled,
         write: impl FnOnce(&mut disk::Hashed<File>) -> io::Result<()>,
     ) -> Result<(), SnapshotError> {
         assert!(disk::is_plain_name(file), "internal error: `{file}` cannot stand in a snapshot");
@@ -367,18 +372,22 @@ impl SnapshotWriter {
         };
         self.in_place(&self.state.lock().unwrap_or_else(PoisonError::into_inner).journal)?;
         disk::create_private_dir(&folder)?;
-        let sha256 = disk::replace(&folder, name, Privacy::Owner, write)?;
+        let sha256 = disk::place(&folder, name, Privacy::Owner, write)?;
         let entry = journal_line(&JournalEntry::Written { file: file.to_owned(), sha256: sha256.clone(), lines });
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = state.journal.metadata().map(|data| data.len());
-        let appended = state.journal.write_all(&entry).and_then(|()| match journalled {
-            Journalled::Now => state.journal.sync_data(),
-            Journalled::Soon => Ok(()),
+        let due = state.synced.elapsed() >= SYNC_EVERY;
+        let appended = state.journal.write_all(&entry).and_then(|()| match due {
+            true => state.journal.sync_data(),
+            false => Ok(()),
         });
         if let Err(error) = appended {
             // Half an entry must not be continued by the next one; a resumed run cuts it off as well.
             let _ = before.and_then(|before| state.journal.set_len(before));
             return Err(FileError::new("write", self.dir.join(JOURNAL), error).into());
+        }
+        if due {
+            state.synced = Instant::now();
         }
         state.done.insert(file.to_owned(), sha256);
         Ok(())
