@@ -107,7 +107,7 @@ impl Tally {
             Part::Run(run) => {
                 self.as_of = Some(run.as_of);
                 self.partial = run.partial.then(|| run.partial_reasons.clone());
-                self.incomplete = run.incomplete;
+                self.incomplete = run.partial && run.incomplete != Some(false);
                 self.replaced_checks.clone_from(&run.replaced_checks);
             }
             Part::Score(score) => {

@@ -75,8 +75,9 @@ pub struct Run {
     pub partial_reasons: Vec<String>,
     /// Something that was to be read was not, whatever was asked for: the run was ended early, shards are missing, or
     /// the list of accounts broke off.
-    #[serde(default)]
-    pub incomplete: bool,
+    /// Not said in results from before that was told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<bool>,
     /// Ids of built-in checks that a user's check replaced.
     pub replaced_checks: Vec<String>,
 }

@@ -449,6 +449,9 @@ fn not_entered(input: &Input<'_>, unknown: &Unknown) -> String {
     format!("role {role} could not be entered: {}{said}", unknown.why.word())
 }
 
+/// Why results are partial that only some checks were run for.
+pub const SOME_CHECKS: &str = "only some checks were run";
+
 fn run(input: &Input<'_>) -> Run {
     let manifest = input.manifest;
     let organization = &input.organization.organization;
@@ -472,7 +475,7 @@ fn run(input: &Input<'_>) -> Run {
     }
     partial_reasons.extend(shards::partial(manifest));
     if input.selected_checks {
-        partial_reasons.push("only some checks were run".to_owned());
+        partial_reasons.push(SOME_CHECKS.to_owned());
     }
     Run {
         id: manifest.run_id.clone(),
@@ -491,7 +494,7 @@ fn run(input: &Input<'_>) -> Run {
         calls: manifest.calls.clone(),
         clock_skew_seconds: manifest.clock_skew_seconds,
         partial: !partial_reasons.is_empty(),
-        incomplete: !manifest.complete || broken_off.is_some(),
+        incomplete: Some(!manifest.complete || broken_off.is_some()),
         partial_reasons,
         replaced_checks: input.checks.replaced.clone(),
     }

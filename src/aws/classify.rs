@@ -60,7 +60,10 @@ where
                 // A member AWS leaves out it leaves out again.
                 Some(Incomplete::Lacks(_)) if status.is_success() => Verdict::Final,
                 // Whatever it was to say: the code of an error was in what did not come.
-                Some(Incomplete::BrokenOff) => Verdict::Garbled,
+                Some(Incomplete::BrokenOff) => match of_status(status.as_u16()) {
+                    verdict @ (Verdict::Throttled | Verdict::Faulty) => verdict,
+                    _ => Verdict::Garbled,
+                },
                 _ => without_code(response.raw()),
             }
         }

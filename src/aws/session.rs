@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
@@ -115,10 +116,12 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
         .timeout_config(source.limits.timeouts());
     if let Some(profile) = &source.profile {
         // One that is named comes before credentials in the environment, as for the AWS CLI.
-        let named = ProfileFileCredentialsProvider::builder()
-            .configure(&ProviderConfig::default().with_http_client(client::http_client()))
-            .profile_name(profile)
-            .build();
+        // Where it names a role, AWS is asked for its credentials in the profile's region, or in the one of the run.
+        let region = DefaultRegionChain::builder().profile_name(profile).build().region().await;
+        let home = || Partition::of_region(source.region.as_ref().unwrap_or(&Region::new("us-east-1"))).home_region();
+        let region = region.unwrap_or_else(|| aws_config::Region::new(home().as_str().to_owned()));
+        let from = ProviderConfig::default().with_http_client(client::http_client()).with_region(Some(region));
+        let named = ProfileFileCredentialsProvider::builder().configure(&from).profile_name(profile).build();
         loader = loader.profile_name(profile).credentials_provider(named);
     }
     let loaded = loader.load().await;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::assess::SOME_CHECKS;
 use crate::cli::args::{Global, Output, Rules};
 use crate::cli::exit::{Exit, Refused};
 use crate::cli::pipeline;
@@ -55,7 +56,7 @@ fn keep_other_run(out: &RunFolder, reader: &SnapshotReader, rules: &Rules) -> an
     match out.judged()? {
         None => Ok(()),
         Some(Ok(run)) if run.snapshot_digest == reader.manifest_digest() => {
-            if !rules.only.is_empty() && run.partial_reasons.is_empty() {
+            if !rules.only.is_empty() && !run.partial_reasons.iter().any(|reason| reason == SOME_CHECKS) {
                 let message = "the folder holds the results of all checks, and --check asks for some";
                 return Err(Refused::usage(message, "choose another --out, or replace them with --force"));
             }

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
-/// Columns of the terminal that stdout is, `COLUMNS` first where a shell exports it; none where it is no terminal, and
-/// lines may be as long as they like.
+/// Columns lines are cut to: `COLUMNS` where somebody exports it, whatever stdout is, else those of the terminal that it
+/// is; none where it is no terminal, and lines may be as long as they like.
 pub(super) fn width() -> Option<usize> {
     let exported = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    exported.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+    exported.or_else(|| terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0)))
 }
 
 /// Whether stderr shows colours: a terminal, unless an option or the environment says otherwise.

@@ -146,8 +146,12 @@ pub(crate) fn conclude(
     }
     // A report of what is replaced now would be taken for one of this.
     for format in [Format::Html, Format::Markdown].into_iter().filter(|format| !output.formats().contains(format)) {
-        if files::remove_run(run.dir(), format.file_name())? {
-            out::say(&format!("removed: {}, of the results replaced\n", run.shown(format.file_name())));
+        let name = run.shown(format.file_name());
+        match (files::remove_run(run.dir(), format.file_name())?, run.is_remote()) {
+            // What is in a bucket locard never deletes.
+            (_, true) => out::say(&format!("not replaced: {name}; if it is there, it is of other results\n")),
+            (true, false) => out::say(&format!("removed: {name}, of the results replaced\n")),
+            (false, false) => {}
         }
     }
     // The canonical file last: its presence says that the run is finished.

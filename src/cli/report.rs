@@ -47,13 +47,16 @@ pub(super) fn run(args: ReportArgs) -> anyhow::Result<Exit> {
 
 fn put(args: &ReportArgs, mut document: impl Read) -> anyhow::Result<()> {
     let Some(path) = &args.out else { return out::print_bytes(document) };
+    // A device or a pipe takes what is written to it and is nothing to put a file in place of; nor is what /dev/stdout
+    // stands for.
+    let other = fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
+    let is_device = other || path.starts_with("/dev");
     // Where a link leads to; what is not there yet stands for itself.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+    let path = &if is_device { path.clone() } else { fs::canonicalize(path).unwrap_or_else(|_| path.clone()) };
     match path.file_name() {
-        // A device or a pipe takes what is written to it and is nothing to put a file in place of.
-        _ if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) => {
+        _ if is_device => {
             let written =
-                OpenOptions::new().write(true).open(path).and_then(|mut pipe| io::copy(&mut document, &mut pipe));
+                OpenOptions::new().append(true).open(path).and_then(|mut pipe| io::copy(&mut document, &mut pipe));
             written.map(|_| ()).with_context(|| format!("cannot write {}", path.display()))
         }
         Some(name) => {

@@ -23,7 +23,6 @@ use crate::aws::ledger::Ledger;
 use crate::aws::session::{Caller, NoCaller, Role, Source, caller};
 use crate::aws::stop::GRACE;
 pub use crate::aws::stop::{Cause, Stop};
-
 use crate::aws::turns::Turns;
 use crate::inventory::Line;
 use crate::inventory::operations::OPERATIONS;

@@ -45,7 +45,8 @@ pub(super) fn place(
     let written = || -> io::Result<String> {
         let mut file = Hashed { inner: create(&partial, privacy)?, hasher: Hasher::default() };
         // Whoever may read what is replaced may read what takes its place, and nobody else.
-        if let Ok(before) = fs::metadata(&path)
+        if privacy == Privacy::Shared
+            && let Ok(before) = fs::metadata(&path)
             && before.is_file()
         {
             file.inner.set_permissions(before.permissions())?;

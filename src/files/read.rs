@@ -201,6 +201,20 @@ pub(super) fn whole_lines(journal: &[u8]) -> &[u8] {
     journal.get(..end).unwrap_or(&[])
 }
 
+/// The same up to the first line, but for the very first, that is none of a journal.
+pub(super) fn sound_lines(journal: &[u8]) -> &[u8] {
+    let whole = whole_lines(journal);
+    let is_entry = |line: &[u8]| serde_json::from_slice::<JournalEntry>(line).is_ok();
+    let mut end = 0;
+    for (number, line) in whole.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if number > 0 && !is_entry(line) {
+            break;
+        }
+        end += line.len();
+    }
+    whole.get(..end).unwrap_or(whole)
+}
+
 /// The first line of a journal, and each file it says is complete.
 pub(super) fn journal(path: &Path, bytes: &[u8]) -> Result<(Begun, BTreeMap<String, Written>), SnapshotError> {
     let unreadable = |line: usize, message: String| SnapshotError::Unreadable {

@@ -47,9 +47,9 @@ struct State {
     done: BTreeMap<String, String>,
 }
 
-/// The journal is synced so often at most while the run goes on. A crash of the machine costs what came since, and what
-/// is journalled and not there as it should be is found when the run is gone on with; a crash of the process costs
-/// nothing.
+/// The journal is synced so often at most while the run goes on, and names of files when it is sealed. A crash of the
+/// process costs nothing, one of the machine what the file system had not written by then: what is journalled and not
+/// there as it should be is found when the run is gone on with.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// What is known only when a run ends.
@@ -99,6 +99,9 @@ impl SnapshotWriter {
             fs::create_dir_all(run).map_err(|e| FileError::new("create", run, e))?;
         }
         disk::create_private_dir(dir)?;
+        if let Some(run) = dir.parent().filter(|run| !run.as_os_str().is_empty()) {
+            disk::sync_dir(run).map_err(|e| FileError::new("create", dir, e))?;
+        }
         let first = JournalEntry::Plan {
             digest: plan.digest(),
             run_id: run_id.to_owned(),
@@ -132,7 +135,9 @@ impl SnapshotWriter {
         }
         let journal = open_journal(dir)?;
         let bytes = fs::read(&path).map_err(|e| FileError::new("read", &path, e))?;
-        let whole = read::whole_lines(&bytes);
+        // Of lines that were not synced a crash of the machine may have left any in pieces.
+        let sealed = dir.join(MANIFEST).is_file();
+        let whole = if sealed { read::whole_lines(&bytes) } else { read::sound_lines(&bytes) };
         let (begun, written) = read::journal(&path, whole)?;
         let mut differences = begun.plan.differences(plan);
         if begun.digest != begun.plan.digest() {

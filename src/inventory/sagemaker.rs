@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::not_collected;
 use crate::model::observed::{Observed, Told, told};
 
 /// A live endpoint's state and the configuration it runs.
@@ -37,9 +38,10 @@ pub struct CaptureConfig {
     pub output: bool,
     /// `s3://bucket/prefix`.
     pub destination: String,
-    /// `KmsKeyId`, the key captured data is encrypted with instead of the bucket's.
-    #[serde(default)]
-    pub kms_key: Option<String>,
+    /// `KmsKeyId`, the key captured data is encrypted with instead of the bucket's. Unknown in snapshots from before that
+    /// was read.
+    #[serde(default = "unread")]
+    pub kms_key: Observed<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,8 +53,12 @@ pub struct LiveCapture {
     pub sampling_percentage: u32,
     pub destination: String,
     /// As in [`CaptureConfig`].
-    #[serde(default)]
-    pub kms_key: Option<String>,
+    #[serde(default = "unread")]
+    pub kms_key: Observed<String>,
+}
+
+fn unread() -> Observed<String> {
+    Observed::Unknown(not_collected("sagemaker:DescribeEndpoint"))
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

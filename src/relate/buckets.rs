@@ -27,7 +27,7 @@ pub(super) fn sink(
     account: &AccountId,
     region: &Region,
     place: &Location,
-    writer: Writer<'_>,
+    writer: &Writer<'_>,
 ) -> BucketSink {
     let bucket = place.bucket.as_str();
     let owner = index.owner(bucket);
@@ -45,19 +45,19 @@ pub(super) fn sink(
         exists: Observed::from_told(index.bucket_exists(bucket).map(Some)),
         same_account: Observed::from_told(owned_by(index, bucket, account).map(Some)),
         same_region,
-        refused: refused(index, account, place, writer),
+        refused: refused(index, place, writer),
     }
 }
 
 /// Whether the policy of a bucket refuses whoever writes there; absent where it has none or nobody owns it.
-fn refused(index: &Index<'_>, account: &AccountId, place: &Location, writer: Writer<'_>) -> Observed<bool> {
+fn refused(index: &Index<'_>, place: &Location, writer: &Writer<'_>) -> Observed<bool> {
     if matches!(index.owner(&place.bucket), Owner::Nobody | Owner::Aws) {
         return Observed::Absent;
     }
     let object = format!("{}/{}", index.bucket_id(&place.bucket), place.prefix);
     let told = index.bucket(&place.bucket).and_then(|seen| {
         let document = seen.fact.policy.get()?;
-        document.map(|document| policy::refuses(document, writer, account, &object)).transpose()
+        document.map(|document| policy::refuses(document, writer, &object)).transpose()
     });
     Observed::from_told(told)
 }
@@ -401,7 +401,7 @@ pub(super) fn evidence_view(index: &Index<'_>, name: &str, source: Source, held:
         source: source.id().to_owned(),
         exists: index.bucket_exists(name),
         retention_days: match &details {
-            Ok(seen) => days(lifetime::written_once(seen.fact, &prefixes, index.shared.as_of)),
+            Ok(seen) => days(lifetime::kept(seen.fact, &prefixes, index.shared.as_of)),
             Err(unknown) => Observed::Unknown(unknown.clone()),
         },
         lock_mode: locked.clone().map(|l| l.mode),
@@ -442,7 +442,7 @@ pub(super) fn kept(index: &Index<'_>, name: &str, prefix: &str) -> (Observed<i64
             let lock = seen.fact.object_lock.get().map(|l| l.and_then(|l| l.default_retention.as_ref()));
             let prefixes = BTreeSet::from([prefix]);
             (
-                days(lifetime::written_once(seen.fact, &prefixes, index.shared.as_of)),
+                days(lifetime::kept(seen.fact, &prefixes, index.shared.as_of)),
                 Observed::from_told(lock.map(|l| l.map(|l| i64::from(l.days)))),
             )
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::inventory::not_collected;
-use crate::inventory::s3::{Bucket, ReplicationRule};
+use crate::inventory::s3::{Bucket, DefaultRetention, ReplicationRule};
 use crate::model::observed::{Observed, Told, Unknown, Why};
 
 use super::index::{Index, Owner};
@@ -36,12 +36,10 @@ impl Copies<'_> {
     pub(super) fn lock(&self) -> Told<Option<LockView>> {
         self.worst_of_best(
             |_, copy| {
-                let Some(lock) = copy.object_lock.get()? else { return Ok(None) };
-                // Copies keep the retention of what was copied; the default of their bucket is for what has none.
-                let own = self.bucket.object_lock.get()?.and_then(|lock| lock.default_retention.as_ref());
-                let retention = own.or(lock.default_retention.as_ref());
+                let retention = self.retention_of(copy)?;
                 Ok(retention.map(|lock| LockView { mode: lock.mode.clone(), days: i64::from(lock.days) }))
             },
+            |_| false,
             |a, b| if (a.days, a.mode == "COMPLIANCE") >= (b.days, b.mode == "COMPLIANCE") { a } else { b },
             |a, b| LockView { mode: if a.mode == "COMPLIANCE" { b.mode } else { a.mode }, days: a.days.min(b.days) },
         )
@@ -50,20 +48,32 @@ impl Copies<'_> {
     /// How long copies of the prefixes live, of each prefix the copy that lives longest; none = a prefix has no copy.
     /// What lifecycle rules delete in the bucket stays in its copies.
     pub(super) fn kept(&self) -> Observed<CopyView> {
-        let longer = |a: Option<i64>, b: Option<i64>| a.zip(b).map(|(a, b)| a.max(b));
-        let shorter = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
         let days = self.worst_of_best(
-            |prefix, copy| lifetime::written_once(copy, &BTreeSet::from([prefix]), self.index.shared.as_of).map(Some),
-            longer,
-            shorter,
+            |prefix, copy| {
+                let locked = self.retention_of(copy).map(|lock| lock.map(|lock| i64::from(lock.days)));
+                lifetime::written_once(copy, &BTreeSet::from([prefix]), &locked, self.index.shared.as_of).map(Some)
+            },
+            Option::is_none,
+            |a: Option<i64>, b| a.zip(b).map(|(a, b)| a.max(b)),
+            |a, b| a.into_iter().chain(b).min(),
         );
         Observed::from_told(days.map(|days| days.map(|days| CopyView { retention_days: Observed::from_option(days) })))
     }
 
-    /// A rule that cannot be followed may lead to a better copy, so it leaves all unknown.
+    /// The default retention that a copy gets: that of what is copied stays with it, and the one of the bucket it goes to
+    /// is for what has none.
+    fn retention_of<'a>(&'a self, copy: &'a Bucket) -> Told<Option<&'a DefaultRetention>> {
+        let Some(lock) = copy.object_lock.get()? else { return Ok(None) };
+        let own = self.bucket.object_lock.get()?.and_then(|lock| lock.default_retention.as_ref());
+        Ok(own.or(lock.default_retention.as_ref()))
+    }
+
+    /// A rule that cannot be followed may lead to a better copy, so it leaves all unknown unless one is known that none
+    /// is better than.
     fn worst_of_best<T>(
         &self,
         of: impl Fn(&str, &Bucket) -> Told<Option<T>>,
+        is_best: impl Fn(&T) -> bool,
         better: impl Fn(T, T) -> T,
         worse: impl Fn(T, T) -> T,
     ) -> Told<Option<T>> {
@@ -71,18 +81,27 @@ impl Copies<'_> {
         let mut unknown = None;
         let mut worst = None;
         for prefix in self.prefixes {
-            let copies = of_prefix(rules, prefix).map(|rule| {
-                if self.arrives(rule, prefix)? { of(prefix, self.index.bucket(&rule.bucket)?.fact) } else { Ok(None) }
-            });
-            match copies.collect::<Told<Vec<_>>>().map(|copies| copies.into_iter().flatten().reduce(&better)) {
-                Ok(None) => return Ok(None),
-                Ok(Some(best)) => {
+            let (mut lost, mut best) = (None, None);
+            for rule in of_prefix(rules, prefix) {
+                let copy = self.arrives(rule, prefix).and_then(|arrives| match arrives {
+                    true => of(prefix, self.index.bucket(&rule.bucket)?.fact),
+                    false => Ok(None),
+                });
+                match (copy, best.take()) {
+                    (Ok(Some(copy)), Some(known)) => best = Some(better(copy, known)),
+                    (Ok(copy), known) => best = copy.or(known),
+                    (Err(why), known) => (lost, best) = (Some(why), known),
+                }
+            }
+            match (best, lost) {
+                (Some(best), lost) if lost.is_none() || is_best(&best) => {
                     worst = Some(match worst {
                         Some(worst) => worse(worst, best),
                         None => best,
                     });
                 }
-                Err(why) => unknown = Some(why),
+                (_, Some(why)) => unknown = Some(why),
+                (_, None) => return Ok(None),
             }
         }
         unknown.map_or(Ok(worst), Err)
@@ -115,19 +134,24 @@ impl Copies<'_> {
             return Ok(false);
         }
         let copy = self.index.bucket(&rule.bucket)?.fact;
-        let admitted = match owner(&self.bucket.name)? {
-            Some(from) if from != to => copy.policy.get().and_then(|document| match document {
-                Some(document) => policy::lets_replicate(
-                    document,
-                    rule.role.as_deref(),
-                    &from,
-                    &format!("{}/{prefix}", self.index.bucket_id(&rule.bucket)),
-                ),
-                None => Ok(false),
-            }),
-            _ => Ok(true),
-        };
-        all([super::buckets::versioned(copy), admitted])
+        // S3 puts nothing that is locked where nothing can be.
+        let lockable = any([
+            self.bucket.object_lock.get().map(|lock| lock.is_none()),
+            copy.object_lock.get().map(|lock| lock.is_some()),
+        ]);
+        let from = owner(&self.bucket.name)?.unwrap_or_else(|| to.clone());
+        let admitted = copy.policy.get().and_then(|document| match document {
+            Some(document) => {
+                let object = format!("{}/{prefix}", self.index.bucket_id(&rule.bucket));
+                let organization = self.index.shared.organization.as_deref();
+                let role = policy::Role { arn: rule.role.as_deref(), account: &from, organization };
+                let policy::Verdict { allowed, denied } = policy::on_replication(document, &role, &object)?;
+                // In an account the role's own permissions suffice.
+                all([any([Ok(from == to), allowed]), not(denied)])
+            }
+            None => Ok(from == to),
+        });
+        all([super::buckets::versioned(copy), lockable, admitted])
     }
 }
 

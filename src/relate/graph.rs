@@ -20,7 +20,7 @@ use super::kinds::{
 use super::kleene::{all, any, possible};
 use super::location::Location;
 use super::own::{Seen, UseRole};
-use super::policy::Writer;
+use super::policy::{Role, Writer};
 use super::shared::Shared;
 use super::subject::{AccountGraph, Alternative, Carriage, Carrier, MAX_PATHS, Part, Resource, Subject, SubjectKind};
 use super::trails::DataEvents;
@@ -390,7 +390,7 @@ fn bedrock(index: &Index<'_>, facts: &AccountFacts, found: &Found<'_>, region: &
         in_use_window: Some("about two weeks ago, as far back as CloudWatch lists metrics".to_owned()),
         logging: logging
             .clone()
-            .map(|l| logging_view(index, id, region, &l, delivery_succeeded == Observed::Known(true))),
+            .map(|l| logging_view(index, id, region, &l, metrics.as_ref().ok().map(|m| m.names.as_slice()))),
         modalities: metrics.clone().map(|m| modalities::of_models(&m.invoked_models)),
         delivery_succeeded,
         delivery_failed: delivered(|d| d.failed),
@@ -527,28 +527,37 @@ fn bedrock_chains(state: Option<&BedrockRegion>, found: &Found<'_>, region: &Reg
     chains
 }
 
-/// `arrive`: records are seen to arrive at what is configured.
+/// `metrics`: names of the metrics that tell of deliveries, where known.
 fn logging_view(
     index: &Index<'_>,
     id: &AccountId,
     region: &Region,
     logging: &InvocationLogging,
-    arrive: bool,
+    metrics: Option<&[String]>,
 ) -> InvocationLoggingView {
-    let sink = |sink: &S3Sink| {
-        let place = Location { bucket: sink.bucket.clone(), prefix: location::invocation_records(sink, id, region) };
-        let mut view = buckets::sink(index, id, region, &place, Writer::Service("bedrock.amazonaws.com"));
+    let arrives = |destination: &str| {
+        let seen = |end: &str| {
+            let name = format!("ModelInvocation{destination}Delivery{end}");
+            metrics.is_some_and(|metrics| metrics.contains(&name))
+        };
+        seen("Success") && !seen("Failure")
+    };
+    let sink = |sink: &S3Sink, destination: &str| {
+        let place = Location { bucket: sink.bucket.clone(), prefix: location::invocation_records(sink, id) };
+        let mut view = buckets::sink(index, id, region, &place, &Writer::Service("bedrock.amazonaws.com", id));
         // What the policy says in words locard does not follow, deliveries tell.
-        if arrive && matches!(&view.refused, Observed::Unknown(unknown) if unknown.why == Why::Undecidable) {
+        if arrives(destination)
+            && matches!(&view.refused, Observed::Unknown(unknown) if unknown.why == Why::Undecidable)
+        {
             view.refused = Observed::Known(false);
         }
         view
     };
     let cloudwatch = logging.cloudwatch.as_ref();
     InvocationLoggingView {
-        s3: logging.s3.as_ref().map(sink),
+        s3: logging.s3.as_ref().map(|s3| sink(s3, "LogsS3")),
         cloudwatch: cloudwatch.map(|c| groups::sink(index, id, region, &c.log_group)),
-        large_bodies_s3: cloudwatch.and_then(|c| c.large_bodies_s3.as_ref()).map(sink),
+        large_bodies_s3: cloudwatch.and_then(|c| c.large_bodies_s3.as_ref()).map(|s3| sink(s3, "LargeDataS3")),
         text: logging.text,
         image: logging.image,
         embedding: logging.embedding,
@@ -775,9 +784,14 @@ fn capture_view(index: &Index<'_>, id: &AccountId, region: &Region, state: &Endp
                 .saying("the destination is no bucket locard can follow")
         })?;
         let place = Location { prefix: location::folder(&place.prefix), ..place };
-        Ok(buckets::sink(index, id, region, &place, Writer::Role))
+        let role = Role { arn: None, account: id, organization: index.shared.organization.as_deref() };
+        Ok(buckets::sink(index, id, region, &place, &Writer::Role(role)))
     };
-    let key_usable = |key: &Option<String>| index.key_usable(id, region, key.as_deref());
+    let key_usable = |key: &Observed<String>| match key {
+        Observed::Known(key) => index.key_usable(id, region, Some(key)),
+        Observed::Absent => Observed::Absent,
+        Observed::Unknown(unknown) => Observed::Unknown(unknown.clone().in_account(id).in_region(region)),
+    };
     match (&state.live_capture, &configured) {
         (Observed::Known(live), _) => Observed::Known(CaptureView {
             enabled: Ok(live.enabled),

@@ -63,7 +63,7 @@ pub(super) fn view(
             None | Some((_, Ok(false))) => Observed::Absent,
             Some((_, Err(unknown))) => Observed::Unknown(unknown),
             Some((sink, Ok(true))) => {
-                let held = buckets::kept(index, &sink.bucket, &location::invocation_records(sink, account, region));
+                let held = buckets::kept(index, &sink.bucket, &location::invocation_records(sink, account));
                 Observed::Known(BucketCopy { bucket: sink.bucket.clone(), retention_days: held.0, lock_days: held.1 })
             }
         },

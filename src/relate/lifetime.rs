@@ -26,11 +26,28 @@ pub(super) fn noncurrent(bucket: &Bucket, prefixes: &BTreeSet<&str>) -> Told<Opt
     }))
 }
 
+/// Days evidence lives in a bucket, at the prefix where that is shortest; none = for ever.
+pub(super) fn kept(bucket: &Bucket, prefixes: &BTreeSet<&str>, as_of: Timestamp) -> Told<Option<i64>> {
+    let lock = bucket.object_lock.get().map(|lock| lock.and_then(|lock| lock.default_retention.as_ref()));
+    let locked = lock.map(|lock| lock.map(|lock| i64::from(lock.days)));
+    let mut shortest = None;
+    for prefix in prefixes {
+        let days = written_once(bucket, &BTreeSet::from([*prefix]), &locked, as_of)?;
+        shortest = shortest.into_iter().chain(days).min();
+    }
+    Ok(shortest)
+}
+
 /// Days something lives that is written once, as evidence is; none = for ever. Until it expires when the bucket is
 /// unversioned, until the noncurrent version that expiry leaves is deleted when it is versioned, and never less than
-/// the lock, which counts from its creation.
-pub(super) fn written_once(bucket: &Bucket, prefixes: &BTreeSet<&str>, as_of: Timestamp) -> Told<Option<i64>> {
-    let expires = acting(bucket, prefixes)?.filter_map(|rule| {
+/// the days it is locked for, which count from its creation.
+pub(super) fn written_once(
+    bucket: &Bucket,
+    prefix: &BTreeSet<&str>,
+    locked: &Told<Option<i64>>,
+    as_of: Timestamp,
+) -> Told<Option<i64>> {
+    let expires = acting(bucket, prefix)?.filter_map(|rule| {
         let days = match (rule.expiration_days, rule.expiration_date) {
             (Some(days), _) => i64::from(days),
             // From that date on everything goes as soon as it comes.
@@ -43,15 +60,14 @@ pub(super) fn written_once(bucket: &Bucket, prefixes: &BTreeSet<&str>, as_of: Ti
     let Some(current) = shortest(expires)? else { return Ok(None) };
     let days = if super::buckets::versioned(bucket)? {
         // What is written once has one such version, and it is among the newest.
-        let rules =
-            acting(bucket, prefixes)?.filter(|rule| rule.newer_noncurrent_versions.is_none_or(|kept| kept == 0));
+        let rules = acting(bucket, prefix)?.filter(|rule| rule.newer_noncurrent_versions.is_none_or(|kept| kept == 0));
         shortest(rules.filter_map(|rule| Some((i64::from(rule.noncurrent_days?), by_filter(rule)))))?
     } else {
         Some(0)
     };
+    // For what is kept for ever no lock is asked after.
     let Some(days) = days else { return Ok(None) };
-    let lock = bucket.object_lock.get()?.and_then(|lock| lock.default_retention.as_ref());
-    Ok(Some((current + days).max(lock.map_or(0, |lock| i64::from(lock.days)))))
+    Ok(Some((current + days).max(locked.clone()?.unwrap_or(0))))
 }
 
 /// Rules of a lifecycle configuration that are on and about keys of a prefix.

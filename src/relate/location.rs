@@ -1,7 +1,7 @@
 //! Reads S3 locations in every form workloads write them, and compares prefixes.
 
 use crate::inventory::bedrock::S3Sink;
-use crate::model::ids::{AccountId, Region};
+use crate::model::ids::AccountId;
 
 /// A bucket and the key prefix in it; an empty prefix is the whole bucket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,10 +80,10 @@ pub(crate) fn folder(prefix: &str) -> String {
     if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") }
 }
 
-/// Where Bedrock writes a region's records of invocations, below the prefix that its logging names
-/// (<https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html>).
-pub(crate) fn invocation_records(sink: &S3Sink, account: &AccountId, region: &Region) -> String {
-    format!("{}AWSLogs/{account}/BedrockModelInvocationLogs/{region}/", folder(&sink.prefix))
+/// Where Bedrock writes an account's records of invocations, below the prefix that its logging names. AWS does not
+/// document the folders; those who read the records agree on these, and on one a region below, which is not relied on.
+pub(crate) fn invocation_records(sink: &S3Sink, account: &AccountId) -> String {
+    format!("{}AWSLogs/{account}/BedrockModelInvocationLogs/", folder(&sink.prefix))
 }
 
 /// Whether keys exist, or could, that start with both prefixes.

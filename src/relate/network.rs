@@ -207,12 +207,21 @@ pub(super) fn view(index: &Index<'_>, region: &Region, vpc: &str, subnets: &BTre
 
 /// What may record a subnet's traffic besides: active logs of single interfaces, of which locard does not read whose they
 /// are.
-fn of_interfaces(index: &Index<'_>, account: &AccountId, region: &Region, direction: &str) -> Option<Unknown> {
+fn of_interfaces(
+    index: &Index<'_>,
+    account: &AccountId,
+    region: &Region,
+    direction: &str,
+    delivered: bool,
+    fields: &[&str],
+) -> Option<Unknown> {
     let logs = index.flow_logs(account, region);
     let may = |log: &FlowLog| {
         log.resource.starts_with("eni-")
             && possible(&log.active)
             && log.traffic.as_ref().map_or(true, |traffic| traffic == "ALL" || traffic == direction)
+            && has_fields(log, fields)
+            && (!delivered || possible(&delivers(index, account, region, log)))
     };
     let log = logs.into_iter().map(|seen| seen.fact).find(|log| may(log))?;
     let unknown = Unknown::new(CALL, Why::Undecidable).in_account(account).in_region(region);
@@ -245,7 +254,7 @@ fn subnet(
                 all([log.active.clone(), traffic, arrives, Ok(has_fields(log, fields))])
             })
             .chain([unlisted()])
-            .chain(of_interfaces(index, index.account, region, direction).map(Err)))
+            .chain(of_interfaces(index, index.account, region, direction, delivered, fields).map(Err)))
     };
     // Each direction that is recorded needs them, in records that arrive where any do.
     let fields = |wanted: &[&str]| {

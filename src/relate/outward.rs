@@ -224,8 +224,14 @@ impl Outward {
             let live = endpoint.live_capture.known().map(|capture| &capture.destination);
             let configured = endpoint.config.as_ref().ok().and_then(|c| c.capture.as_ref()).map(|c| &c.destination);
             let keys = [
-                endpoint.live_capture.known().and_then(|capture| capture.kms_key.as_deref()),
-                endpoint.config.as_ref().ok().and_then(|c| c.capture.as_ref()).and_then(|c| c.kms_key.as_deref()),
+                endpoint.live_capture.known().and_then(|capture| capture.kms_key.known()).map(String::as_str),
+                endpoint
+                    .config
+                    .as_ref()
+                    .ok()
+                    .and_then(|c| c.capture.as_ref())
+                    .and_then(|c| c.kms_key.known())
+                    .map(String::as_str),
             ];
             if let Some(region) = &line.region {
                 keys.into_iter().for_each(|key| self.key(own, partition, own.account, region, key));

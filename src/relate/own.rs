@@ -251,7 +251,7 @@ impl<'f> Own<'f> {
         let chain = format!("model invocations of {}/{region}", self.account);
         let large = logging.cloudwatch.as_ref().and_then(|c| c.large_bodies_s3.as_ref());
         for sink in logging.s3.iter().chain(large) {
-            let prefix = location::invocation_records(sink, self.account, region);
+            let prefix = location::invocation_records(sink, self.account);
             self.kept.push(Kept {
                 holder: Holder::Bucket(sink.bucket.clone()),
                 source: Source::ModelInvocations,

@@ -1,4 +1,5 @@
-//! Reads the few things locard needs from a bucket policy: who may deliver logs into it, and who may delete from it.
+//! Reads the few things locard needs from a bucket policy: who may write evidence or copies of it there, whom it refuses,
+//! and who may delete it.
 //!
 //! It is not a policy engine: what it does not understand is unknown, never allowed or denied.
 
@@ -54,29 +55,27 @@ pub(crate) fn on_access_logs(document: &str, delivery: &Delivery<'_>) -> Told<Ve
 }
 
 /// Whoever writes into a bucket.
-#[derive(Clone, Copy, Debug)]
 pub(crate) enum Writer<'a> {
-    /// A service of AWS, for the account.
-    Service(&'a str),
-    /// Some role of the account.
-    Role,
+    /// A service of AWS, for an account.
+    Service(&'a str, &'a AccountId),
+    Role(Role<'a>),
 }
 
-/// Whether the policy refuses what a writer of an account would put below `object`, an ARN that ends in a prefix. No
-/// grant outweighs that; whether there is one is not looked at.
-pub(crate) fn refuses(document: &str, writer: Writer<'_>, account: &AccountId, object: &str) -> Told<bool> {
-    let actual = |key: &str| match (key, writer) {
-        ("aws:securetransport", _) | ("aws:principalisawsservice", Writer::Service(_)) => Some("true"),
-        ("aws:principalisawsservice", Writer::Role) => Some("false"),
-        ("aws:sourceaccount", Writer::Service(_)) | ("aws:principalaccount", Writer::Role) => Some(account.as_str()),
-        _ => None,
+/// Whether the policy refuses what a writer would put below `object`, an ARN that ends in a prefix. No grant outweighs
+/// that; whether there is one is not looked at.
+pub(crate) fn refuses(document: &str, writer: &Writer<'_>, object: &str) -> Told<bool> {
+    let actual = |key: &str| match (writer, key) {
+        (Writer::Role(role), key) => role.context(key),
+        (Writer::Service(..), "aws:securetransport" | "aws:principalisawsservice") => Some("true"),
+        (Writer::Service(_, account), "aws:sourceaccount") => Some(account.as_str()),
+        (Writer::Service(..), _) => None,
     };
     any(statements(document)?.iter().filter(|s| s.effect == "Deny").map(|s| {
         all([
             Ok(s.acts_on("s3:PutObject")),
             match writer {
-                Writer::Service(service) => Ok(s.of_service(service)),
-                Writer::Role => s.of_role(None, account),
+                Writer::Service(service, _) => Ok(s.of_service(service)),
+                Writer::Role(role) => s.of_role(role),
             },
             s.on_every_key(object),
             s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, actual(key))),
@@ -84,28 +83,43 @@ pub(crate) fn refuses(document: &str, writer: Writer<'_>, account: &AccountId, o
     }))
 }
 
-/// Whether the policy lets S3 replicate into every key below `object` as a role of another account; none = which role
-/// is not known.
-pub(crate) fn lets_replicate(document: &str, role: Option<&str>, account: &AccountId, object: &str) -> Told<bool> {
+/// A role of an account.
+pub(crate) struct Role<'a> {
+    /// None = which role is not known.
+    pub arn: Option<&'a str>,
+    pub account: &'a AccountId,
+    /// Id of the organization the account is in.
+    pub organization: Option<&'a str>,
+}
+
+impl Role<'_> {
+    /// What the role's requests have for a key of a condition.
+    fn context(&self, key: &str) -> Option<&str> {
+        match key {
+            "aws:principalarn" => self.arn,
+            "aws:principalaccount" => Some(self.account.as_str()),
+            "aws:principalorgid" => self.organization,
+            "aws:securetransport" => Some("true"),
+            "aws:principalisawsservice" => Some("false"),
+            _ => None,
+        }
+    }
+}
+
+/// What the policy says of S3 replicating into every key below `object` as a role.
+pub(crate) fn on_replication(document: &str, role: &Role<'_>, object: &str) -> Told<Verdict> {
     let statements = statements(document)?;
-    let actual = |key: &str| match key {
-        "aws:principalarn" => role,
-        "aws:principalaccount" => Some(account.as_str()),
-        "aws:securetransport" => Some("true"),
-        "aws:principalisawsservice" => Some("false"),
-        _ => None,
-    };
     let holds = |effect: &str| {
         any(statements.iter().filter(|s| s.effect == effect).map(|s| {
             all([
                 Ok(s.acts_on("s3:ReplicateObject")),
-                s.of_role(role, account),
+                s.of_role(role),
                 s.on_every_key(object),
-                s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, actual(key))),
+                s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, role.context(key))),
             ])
         }))
     };
-    all([holds("Allow"), not(holds("Deny"))])
+    Ok(Verdict { allowed: holds("Allow"), denied: holds("Deny") })
 }
 
 /// Whether the policy lets server access logs or AWS Config in, whatever the conditions: such a bucket is meant to
@@ -193,25 +207,27 @@ impl Statement {
         }
     }
 
-    /// Whether the statement is about a role of an account; none = any of them.
-    fn of_role(&self, role: Option<&str>, account: &AccountId) -> Told<bool> {
+    /// Whether the statement is about a role. Sessions and unique ids may be the role's.
+    fn of_role(&self, role: &Role<'_>) -> Told<bool> {
         let unsure = || undecidable("a statement is about some roles of the account");
-        let Some(principal) = self.member("Principal") else {
-            return Err(unsure());
-        };
-        let root = format!(":iam::{account}:root");
-        let of_account = format!(":iam::{account}:");
-        let canonical = principal.get("CanonicalUser").is_some();
-        let of_one = |text: &str| match role {
-            _ if text == "*" || text == account.as_str() || text.ends_with(&root) => Ok(true),
-            Some(role) => Ok(text == role),
-            None if text.contains(&of_account) => Err(unsure()),
-            None => Ok(false),
+        let Some(principal) = self.member("Principal") else { return Err(unsure()) };
+        let account = role.account.as_str();
+        let of_one = |text: &str| {
+            let named = text.strip_prefix("arn:").and_then(|rest| rest.split_once(account)).map(|(_, rest)| rest);
+            match (named, role.arn) {
+                _ if text == "*" || text == account || named == Some(":root") => Ok(true),
+                (_, Some(arn)) if text == arn => Ok(true),
+                (Some(named), None) if named.starts_with(":role/") => Err(unsure()),
+                (Some(named), _) if named.starts_with(":assumed-role/") => Err(unsure()),
+                (None, _) if text.starts_with("AROA") => Err(unsure()),
+                _ => Ok(false),
+            }
         };
         let named = match principal {
             Value::String(text) => vec![text.as_str()],
             principal => texts(principal.get("AWS")),
         };
+        let canonical = principal.get("CanonicalUser").is_some();
         any(named.into_iter().map(of_one).chain(canonical.then(|| Err(unsure()))))
     }
 
@@ -319,7 +335,9 @@ fn holds_for(operator: &str, key: &str, wanted: &Value, actual: Option<&str>) ->
 /// Whether a condition of a Deny holds for all but principals that it names, whoever deletes and however.
 fn binds_all_but_some(operator: &str, key: &str, wanted: &Value) -> Told<bool> {
     let names_principals = matches!(key, "aws:principalarn" | "aws:userid" | "aws:username");
-    let names_few = || texts(Some(wanted)).into_iter().all(names_someone);
+    // Whoever takes a role chooses the name of the session, which stands behind the role's id.
+    let named = |text| if key == "aws:userid" { str::split(text, ':').next().unwrap_or(text) } else { text };
+    let names_few = || texts(Some(wanted)).into_iter().map(named).all(names_someone);
     let unknown = || Err(undecidable(&format!("who is denied depends on {key}")));
     match operator.strip_suffix("IfExists").unwrap_or(operator) {
         // Without wildcards, each value is one principal at most.

@@ -92,6 +92,8 @@ pub struct Shared {
     pub(crate) as_of: Timestamp,
     pub(crate) partition: Partition,
     pub(crate) management: Option<AccountId>,
+    /// Id of the organization.
+    pub(crate) organization: Option<String>,
     /// The run ended before all was read: what is not there was not asked for, rather than left out.
     pub ended: bool,
     accounts: BTreeMap<AccountId, Meta>,
@@ -186,6 +188,7 @@ impl Shared {
             as_of,
             partition,
             management: organization.organization.known().map(|o| o.management_account.clone()),
+            organization: organization.organization.known().map(|o| o.id.clone()),
             ended: false,
             accounts: BTreeMap::new(),
             possibly_ai: Vec::new(),

@@ -315,7 +315,7 @@ impl Estate {
                             input: true,
                             output: true,
                             destination: destination.clone(),
-                            kms_key: None,
+                            kms_key: Observed::Absent,
                         }),
                         variants: vec![Variant {
                             name: "main".into(),
@@ -329,7 +329,7 @@ impl Estate {
                         started: true,
                         sampling_percentage: 100,
                         destination: destination.clone(),
-                        kms_key: None,
+                        kms_key: Observed::Absent,
                     }),
                 });
             }

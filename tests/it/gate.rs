@@ -38,7 +38,7 @@ fn results(low: f64, high: f64) -> Results {
             clock_skew_seconds: None,
             partial: false,
             partial_reasons: Vec::new(),
-            incomplete: false,
+            incomplete: Some(false),
             replaced_checks: Vec::new(),
         },
         config: ConfigView {
@@ -251,9 +251,11 @@ fn a_partial_run_decides_nothing_unless_its_scope_is_declared() {
     gate = Gate { min_score: Some(10.0), partial_scope: Some("the payments team".into()), ..Gate::default() };
     assert_eq!(check(&results, &gate, "partial_scope").0, Passed);
     // That a run was interrupted is no scope.
-    results.run.incomplete = true;
+    results.run.incomplete = Some(true);
     assert_eq!(check(&results, &gate, "partial_scope").0, Undecided);
-    results.run.incomplete = false;
+    results.run.incomplete = None;
+    assert_eq!(check(&results, &gate, "partial_scope").0, Undecided, "an older locard did not say");
+    results.run.incomplete = Some(false);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use locard::finding::Source;
 use locard::inventory::Fact;
 use locard::inventory::kms::{Key, KeyState};
 use locard::inventory::s3::{Bucket, DefaultRetention, LifecycleRule, ObjectLock, ReplicationRule};
+use locard::inventory::sagemaker::LiveCapture;
 use locard::model::observed::Observed;
 use serde_json::{Value, json};
 
@@ -84,11 +85,8 @@ fn a_filter_leaves_unknown_only_what_it_may_decide() {
 fn rules_on_other_logs_in_a_shared_bucket_leave_these_alone() {
     let expiring =
         |prefix: &str| Observed::Known(vec![LifecycleRule { prefix: prefix.into(), ..rule(Some(7), Some(1)) }]);
-    for (prefix, wanted) in [
-        ("invocations/AWSLogs/333333333333/BedrockModelInvocationLogs/eu-west-1/", "pass"),
-        ("invocations/AWSLogs/333333333333/CloudTrail/", "pass"),
-        ("invocations/AWSLogs/", "fail"),
-    ] {
+    for (prefix, wanted) in [("invocations/AWSLogs/333333333333/CloudTrail/", "pass"), ("invocations/AWSLogs/", "fail")]
+    {
         evidence("bedrock-log-bucket-short-lived", wanted, |b| {
             b.object_lock = Observed::Absent;
             b.lifecycle = expiring(prefix);
@@ -148,8 +146,17 @@ fn copies_count_where_they_arrive() {
     with("pass", rule(), &|b| {
         b.policy = policy(replicate(json!({"Condition": {"StringEquals": {"aws:PrincipalAccount": PROD}}})));
     });
-    let of_organization = json!({"Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}});
-    with("unknown", rule(), &|b| b.policy = policy(replicate(of_organization.clone())));
+    for (condition, wanted) in [
+        (json!({"StringEquals": {"aws:PrincipalOrgID": "o-example"}}), "pass"),
+        (json!({"StringEquals": {"aws:PrincipalOrgID": "o-other"}}), "fail"),
+        (json!({"StringEquals": {"aws:PrincipalTag/team": "data"}}), "unknown"),
+    ] {
+        with(wanted, rule(), &|b| {
+            b.policy = policy(replicate(json!({"Principal": "*", "Condition": condition.clone()})));
+        });
+    }
+    let session = format!("arn:aws:sts::{PROD}:assumed-role/replication/s3-replication");
+    with("unknown", rule(), &|b| b.policy = policy(replicate(json!({"Principal": {"AWS": session.clone()}}))));
     with("fail", rule(), &|b| b.policy = policy(replicate(json!({"Action": "s3:ReplicateDelete"}))));
     with("fail", rule(), &|b| {
         b.policy = policy(json!([replicate(json!({})), replicate(json!({"Effect": "Deny", "Principal": "*"}))]));
@@ -166,6 +173,24 @@ fn copies_keep_the_lock_of_what_was_copied() {
     };
     judged("bedrock-log-bucket-mutable", EVIDENCE, &["fail"], locked("GOVERNANCE", 30));
     judged("bedrock-log-bucket-mutable", EVIDENCE, &["pass"], locked("COMPLIANCE", 400));
+}
+
+/// Within an account the role's own permissions suffice, and a policy may still refuse.
+#[test]
+fn a_bucket_beside_may_refuse_copies_too() {
+    let with = |wanted: &str, document: Observed<String>| {
+        judged("bedrock-log-bucket-mutable", EVIDENCE, &[wanted], |e| {
+            let rule = ReplicationRule { account: None, ..copies_to("prod-models", "") };
+            e.edit_bucket(EVIDENCE, |b| {
+                b.object_lock = Observed::Absent;
+                b.replication = Observed::Known(vec![rule.clone()]);
+            });
+            e.edit_bucket("prod-models", |b| b.policy = document.clone());
+        });
+    };
+    with("pass", Observed::Absent);
+    let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:Replicate*", "Resource": "*"});
+    with("fail", policy(deny));
 }
 
 #[test]
@@ -187,6 +212,30 @@ fn what_expires_lives_on_in_its_copies() {
         e.edit_bucket("org-trail", |b| {
             b.object_lock = Observed::Absent;
             b.lifecycle = Observed::Known(vec![rule(Some(30), Some(1))]);
+        });
+    });
+}
+
+/// What is copied locked for a month is locked for a month elsewhere too, and gone then where rules say so.
+#[test]
+fn copies_live_as_long_as_the_lock_they_have() {
+    let short = "bedrock-log-bucket-short-lived";
+    for (days, wanted) in [(30, "fail"), (100, "pass")] {
+        judged(short, EVIDENCE, &[wanted], |e| {
+            replicated(e, &copies_to("org-trail", ""));
+            e.edit_bucket(EVIDENCE, |b| {
+                b.object_lock = lock("COMPLIANCE", days);
+                b.lifecycle = Observed::Known(vec![rule(Some(7), Some(1))]);
+            });
+            e.edit_bucket("org-trail", |b| b.lifecycle = Observed::Known(vec![rule(Some(7), Some(1))]));
+        });
+    }
+    // One that cannot be followed takes nothing from one that is kept for ever.
+    judged(short, EVIDENCE, &["pass"], |e| {
+        replicated(e, &copies_to("org-trail", ""));
+        e.edit_bucket(EVIDENCE, |b| {
+            b.lifecycle = Observed::Known(vec![rule(Some(7), Some(1))]);
+            b.replication = Observed::Known(vec![copies_to("org-trail", ""), copies_to("of-somebody-else", "")]);
         });
     });
 }
@@ -220,15 +269,18 @@ fn data_capture_may_name_a_key_of_its_own() {
     let arn = format!("arn:aws:kms:us-east-1:{PROD}:key/capture");
     for (state, wanted) in [("Enabled", "pass"), ("PendingDeletion", "fail")] {
         judged("capture-key-unusable", "ranking", &[wanted], |e| {
-            e.edit_live(|live| live.kms_key = Some("capture".into()));
+            e.edit_live(|live| live.kms_key = Observed::Known("capture".into()));
             let state = KeyState { arn: arn.clone(), state: state.into(), manager: Some("CUSTOMER".into()) };
             let key = Fact::Key(Key { reference: arn.clone(), state: Ok(state) });
             e.add(PROD, Some("us-east-1"), &arn, "kms:DescribeKey", key);
         });
     }
-    judged("capture-key-unusable", "ranking", &["unknown"], |e| {
-        e.edit_live(|live| live.kms_key = Some("unread".into()))
-    });
+    // A snapshot from before that was read does not say.
+    let before = json!({"enabled": true, "started": true, "sampling_percentage": 100, "destination": "s3://b/c"});
+    let before: LiveCapture = serde_json::from_value(before).unwrap();
+    for key in [before.kms_key, Observed::Known("unread".into())] {
+        judged("capture-key-unusable", "ranking", &["unknown"], |e| e.edit_live(|live| live.kms_key = key.clone()));
+    }
 }
 
 /// No fix may lock a bucket that access logs go to, whoever sends them.
@@ -276,6 +328,7 @@ fn whom_a_deny_spares_must_be_someone() {
     }
     spares("StringNotLike", "aws:userid", json!(["AROA*", "AIDA*"]), "fail");
     spares("StringNotLike", "aws:userid", json!("AROAEXAMPLE:*"), "pass");
+    spares("StringNotLike", "aws:userid", json!("*:breakglass"), "fail");
 }
 
 /// An answer that leaves out where evidence goes leaves open what is there.

@@ -167,6 +167,8 @@ fn terminal_summary_fits_and_cannot_steer_the_terminal() {
         terminal(&Many { accounts: 500, checks: 3 }.results(), width).lines().skip(2).collect::<Vec<_>>().join("\n")
     };
     assert_eq!(below_the_bar(None), below_the_bar(Some(10_000)));
+    let longest = |text: &str| text.lines().map(|line| line.chars().count()).max();
+    assert!(longest(&below_the_bar(None)) > longest(&below_the_bar(Some(80))));
     let plain = strip_styles(&terminal(&sample(), Some(100)));
     for said in [
         "33.7–71.3 of 100",

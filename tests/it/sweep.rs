@@ -212,6 +212,14 @@ fn a_profile_that_is_named_comes_before_credentials_in_the_environment() {
         let ran = Ran::from(command.env("AWS_CONFIG_FILE", &config).output().unwrap());
         assert!(ran.code == 1 && ran.stderr.contains(said), "{}", ran.stderr);
     }
+    // One that names a role needs to know where to ask for it.
+    let text = "[profile base]\naws_access_key_id = AKIAWRONG\naws_secret_access_key = wrong\n\
+                [profile role]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = base\n";
+    fs::write(&config, text).unwrap();
+    let mut command = organization.command(locard_command(&[]), &["audit", "--profile", "role", "--out", "never"]);
+    command.env("AWS_CONFIG_FILE", &config).env("HTTPS_PROXY", "http://127.0.0.1:9").env_remove("AWS_REGION");
+    let ran = Ran::from(command.output().unwrap());
+    assert!(ran.code == 1 && ran.stderr.contains("tunnel error"), "{}", ran.stderr);
 }
 
 /// AWS has neither Bedrock's agents nor evaluations in us-west-1, and both in us-east-1.

@@ -424,7 +424,7 @@ fn run(mode: &str) -> Run {
         ]),
         clock_skew_seconds: Some(-2),
         partial: false,
-        incomplete: false,
+        incomplete: Some(false),
         partial_reasons: Vec::new(),
         replaced_checks: Vec::new(),
     }

@@ -757,7 +757,7 @@ impl Facts {
                     input: true,
                     output: true,
                     destination: destination.clone(),
-                    kms_key: None,
+                    kms_key: Observed::Absent,
                 }),
                 variants: vec![Variant {
                     name: "main".to_owned(),
@@ -772,7 +772,7 @@ impl Facts {
                     started: true,
                     sampling_percentage: sampling,
                     destination: destination.clone(),
-                    kms_key: None,
+                    kms_key: Observed::Absent,
                 })
             } else {
                 Observed::Absent

@@ -42,6 +42,7 @@ pub(super) fn inventory(account: &AccountId, old: Vec<Line>, new: Vec<Line>) -> 
         return if entered { old } else { new };
     };
     let Some(then) = entry(&old).filter(|entry| entry.session.is_ok()) else { return new };
+    let told = old.iter().find(|line| entry_of(line).is_some()).map_or_else(Vec::new, |line| line.reads.clone());
     let (mut old, new) = (by_region(old), by_region(new));
     let mut lines = Vec::new();
     for (region, new) in new {
@@ -52,16 +53,20 @@ pub(super) fn inventory(account: &AccountId, old: Vec<Line>, new: Vec<Line>) -> 
         });
     }
     let mut entry = now;
+    let mut reads = Vec::new();
     if entry.enabled_regions.is_err() {
         entry.read_regions.extend(then.read_regions);
         entry.read_regions.sort();
         entry.read_regions.dedup();
         entry.enabled_regions = then.enabled_regions.or(entry.enabled_regions);
+        reads = told;
         lines.extend(old.into_values().flatten());
     }
     for line in &mut lines {
         if let Fact::Account(known) = &mut line.fact {
             *known = entry.clone();
+            reads.retain(|read| !line.reads.iter().any(|known| known.call == read.call));
+            line.reads.append(&mut reads);
         }
     }
     lines

@@ -93,7 +93,7 @@ fn live_capture(scope: &Scope, call: &str, capture: &DataCaptureConfigSummary) -
             capture.current_sampling_percentage,
         )?,
         destination: required_text(scope, call, &member("DestinationS3Uri"), capture.destination_s3_uri.clone())?,
-        kms_key: text(capture.kms_key_id.clone()),
+        kms_key: Observed::from_option(text(capture.kms_key_id.clone())),
     })
 }
 
@@ -139,7 +139,7 @@ fn capture_config(scope: &Scope, call: &str, capture: &DataCaptureConfig) -> Tol
         input,
         output,
         destination: required_text(scope, call, &member("DestinationS3Uri"), capture.destination_s3_uri.clone())?,
-        kms_key: text(capture.kms_key_id.clone()),
+        kms_key: Observed::from_option(text(capture.kms_key_id.clone())),
     })
 }
 
