@@ -50,7 +50,7 @@ pub(crate) struct Described {
     pub uses: Told<Vec<S3Use>>,
     pub placement: Told<Placement>,
     pub keys: Vec<String>,
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<Box<Endpoint>>,
     /// The calls that described it.
     pub reads: Vec<Read>,
 }

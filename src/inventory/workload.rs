@@ -29,7 +29,7 @@ pub struct Workload {
     pub keys: Vec<String>,
     /// Only for endpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<Box<Endpoint>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -172,6 +172,6 @@ pub fn undescribed(kind: WorkloadKind, name: String, unknown: crate::model::obse
         placement: Err(unknown.clone()),
         keys: Vec::new(),
         endpoint: (kind == WorkloadKind::Endpoint)
-            .then(|| Endpoint { config: Err(unknown.clone()), live_capture: Observed::Unknown(unknown) }),
+            .then(|| Box::new(Endpoint { config: Err(unknown.clone()), live_capture: Observed::Unknown(unknown) })),
     }
 }

@@ -306,7 +306,7 @@ impl Estate {
             let Fact::Workload(workload) = &mut line.fact else { return };
             if workload.kind == WorkloadKind::Endpoint {
                 workload.status = Some("InService".into());
-                workload.endpoint = Some(Endpoint {
+                workload.endpoint = Some(Box::new(Endpoint {
                     config: Ok(EndpointConfig {
                         name: "ranking".into(),
                         capture: Some(CaptureConfig {
@@ -331,7 +331,7 @@ impl Estate {
                         destination: destination.clone(),
                         kms_key: Observed::Absent,
                     }),
-                });
+                }));
             }
         });
         let metrics = EndpointMetrics { invoked: Ok(vec!["ranking".into()]) };

@@ -659,7 +659,7 @@ impl Facts {
             uses: Ok(uses),
             placement: Ok(placement),
             keys: Vec::new(),
-            endpoint,
+            endpoint: endpoint.map(Box::new),
         };
         let what = kind.word().replace(' ', "-");
         let service = if kind.is_sagemaker() { "sagemaker" } else { "bedrock" };

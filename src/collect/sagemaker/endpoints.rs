@@ -66,7 +66,13 @@ async fn describe(scope: &Scope, found: Found) -> Told<Described> {
         }
         Err(unknown) => (Err(unknown.clone()), Err(unknown.clone()), Err(unknown)),
     };
-    Ok(Described { uses, placement, keys: keys.sorted(), endpoint: Some(Endpoint { config, live_capture }), reads })
+    Ok(Described {
+        uses,
+        placement,
+        keys: keys.sorted(),
+        endpoint: Some(Box::new(Endpoint { config, live_capture })),
+        reads,
+    })
 }
 
 async fn configuration(scope: &Scope, name: String) -> Told<Answer<DescribeEndpointConfigOutput>> {
