@@ -237,10 +237,14 @@ impl Asker<'_> {
         };
         let policy = required_text(self.scope, call, "the policy", answer.policy)?;
         // The SDK hands on whatever came.
-        if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&policy).is_err() {
+        let document = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&policy);
+        let Ok(document) = document else {
             return Err(malformed(self.scope, call, "the policy is no JSON document"));
+        };
+        match document.get("Statement") {
+            Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => Ok(Some(policy)),
+            _ => Err(malformed(self.scope, call, "the policy has no statements")),
         }
-        Ok(Some(policy))
     }
 
     /// A rule without an algorithm leaves AWS's own default, like no rule.

@@ -197,6 +197,11 @@ impl References {
                         self.ai_buckets.insert(place.bucket);
                     }
                 }
+                // Where capture runs to is known whatever its configuration would add.
+                let live = workload.endpoint.as_ref().and_then(|endpoint| endpoint.live_capture.known());
+                if let Some(place) = live.and_then(|live| location::parse(&live.destination)) {
+                    self.bucket(line, &place.bucket);
+                }
                 let subnets = workload.placement.as_ref().map_or(&[][..], Placement::subnets);
                 if !subnets.is_empty() {
                     let place = (line.account.clone(), region.clone());
