@@ -50,30 +50,29 @@ pub(crate) fn check(operation: &Operation, response: &HttpResponse) -> Result<()
 /// Which required members the body of an answer lacks, in the protocol its content type or first byte shows.
 fn missing(required: &[&'static str], content_type: &str, body: &[u8]) -> Vec<&'static str> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let among = |names: &[Cow<'_, str>], name: &str| match name.strip_prefix('?') {
-        Some(name) => names.is_empty() || names.iter().any(|n| n == name),
-        None => names.iter().any(|n| n == name),
-    };
     let present: Vec<bool> = if content_type.contains("cbor") {
         match ciborium::from_reader::<Members<String>, _>(body) {
-            Ok(Members(names)) => {
-                let names: Vec<Cow<'_, str>> = names.into_iter().map(Cow::Owned).collect();
-                required.iter().map(|name| among(&names, name)).collect()
-            }
+            Ok(Members(names)) => required.iter().map(|name| is_among(&names, name)).collect(),
             Err(_) => required.iter().map(|_| false).collect(),
         }
     } else if first == Some(&b'<') {
         required.iter().map(|name| has_element(body, name)).collect()
     } else {
         match serde_json::from_slice::<Members<Name>>(body) {
-            Ok(Members(names)) => {
-                let names: Vec<Cow<'_, str>> = names.into_iter().map(|Name(name)| name).collect();
-                required.iter().map(|name| among(&names, name)).collect()
-            }
+            Ok(Members(names)) => required.iter().map(|name| is_among(&names, name)).collect(),
             Err(_) => required.iter().map(|_| false).collect(),
         }
     };
     required.iter().zip(present).filter(|(_, present)| !present).map(|(name, _)| name.trim_start_matches('?')).collect()
+}
+
+/// Whether a required member is among the names of an answer's, or need not be.
+fn is_among<N: AsRef<str>>(names: &[N], required: &str) -> bool {
+    let there = |name: &str| names.iter().any(|known| known.as_ref() == name);
+    match required.strip_prefix('?') {
+        Some(name) => names.is_empty() || there(name),
+        None => there(required),
+    }
 }
 
 /// Whether a body that the SDK does not read to its end has one: an XML document, or the policy of a bucket, which is
@@ -104,6 +103,12 @@ struct Members<N>(Vec<N>);
 /// A name that is not copied, where the format allows.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl AsRef<str> for Name<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
 
 impl<'de, N: Deserialize<'de>> Deserialize<'de> for Members<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -114,12 +114,12 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
         .http_client(client::http_client())
         .app_name(client::app_name())
         .timeout_config(source.limits.timeouts());
+    let home = source.region.as_ref().map_or_else(|| Partition::new("aws"), Partition::of_region).home_region();
     if let Some(profile) = &source.profile {
         // One that is named comes before credentials in the environment, as for the AWS CLI.
         // Where it names a role, AWS is asked for its credentials in the profile's region, or in the one of the run.
         let region = DefaultRegionChain::builder().profile_name(profile).build().region().await;
-        let home = || Partition::of_region(source.region.as_ref().unwrap_or(&Region::new("us-east-1"))).home_region();
-        let region = region.unwrap_or_else(|| aws_config::Region::new(home().as_str().to_owned()));
+        let region = region.unwrap_or_else(|| aws_config::Region::new(home.as_str().to_owned()));
         let from = ProviderConfig::default().with_http_client(client::http_client()).with_region(Some(region));
         let named = ProfileFileCredentialsProvider::builder().configure(&from).profile_name(profile).build();
         loader = loader.profile_name(profile).credentials_provider(named);
@@ -128,11 +128,7 @@ pub(crate) async fn caller(source: &Source) -> Result<Caller, NoCaller> {
     let none = |said: String| NoCaller::NoCredentials(said);
     let provider = loaded.credentials_provider().ok_or_else(|| none("no AWS credentials are configured".to_owned()))?;
     let configured = loaded.region().map(|region| Region::new(region.as_ref()));
-    let sts_region = match (configured, &source.region) {
-        (Some(region), _) => region,
-        (None, Some(region)) => Partition::of_region(region).home_region(),
-        (None, None) => Partition::new("aws").home_region(),
-    };
+    let sts_region = configured.unwrap_or(home);
     let endpoints = Endpoints {
         url: source.endpoint_url.clone().or_else(|| loaded.endpoint_url().map(str::to_owned)),
         use_fips: loaded.use_fips(),

@@ -96,8 +96,7 @@ fn flow_log(scope: &Scope, log: SdkFlowLog, read: &Read) -> Option<FlowLog> {
         destination_type: log.log_destination_type.map(|kind| kind.as_str().to_owned()),
         destination: text(log.log_destination),
         log_group: text(log.log_group_name),
-        // Absent unless options were chosen.
-        hive: Some(log.destination_options.and_then(|options| options.hive_compatible_partitions) == Some(true)),
+        hive: log.destination_options.and_then(|options| options.hive_compatible_partitions),
         format: text(log.log_format),
         created: created(scope, log.creation_time.as_ref(), read),
     })

@@ -132,7 +132,7 @@ impl Uses {
     /// One that AWS always sends: without it, where the data is is not known.
     pub(crate) fn must(&mut self, role: S3Role, field: impl Into<String>, location: Option<&String>) {
         let field = field.into();
-        if location.is_none() {
+        if location.is_none_or(String::is_empty) {
             self.lacks.get_or_insert_with(|| field.clone());
         }
         self.add(role, field, location);

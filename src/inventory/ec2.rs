@@ -45,7 +45,7 @@ pub struct FlowLog {
     /// ARN of the destination, for S3 with its prefix.
     pub destination: Option<String>,
     pub log_group: Option<String>,
-    /// Files lie in Hive-compatible folders in S3. None in snapshots from before that was read.
+    /// Files lie in Hive-compatible folders in S3. None where AWS does not say, and in snapshots from before that was read.
     #[serde(default)]
     pub hive: Option<bool>,
     /// The record format as AWS returns it; none = the default, version 2 fields.

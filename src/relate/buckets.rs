@@ -391,10 +391,8 @@ pub(super) fn evidence_view(index: &Index<'_>, name: &str, source: Source, held:
         Owner::Nobody | Owner::Aws => Ok(false),
         Owner::Unknown(unknown) => Err(unknown),
     };
-    let copies = details.as_ref().map_err(Unknown::clone).map(|seen| {
-        let bucket = seen.fact;
-        Copies { index, bucket, prefixes: &prefixes, by_kms: by_kms(bucket, held) }
-    });
+    let copies = details.as_ref().map_err(Unknown::clone);
+    let copies = copies.map(|seen| Copies::of(index, seen.fact, &prefixes, &by_kms(seen.fact, held)));
     let replicated = |what: &dyn Fn(&Copies<'_>) -> Told<bool>| copies.as_ref().map_err(Unknown::clone).and_then(what);
     EvidenceBucket {
         name: name.to_owned(),

@@ -14,21 +14,42 @@ use super::kinds::{CopyView, LockView};
 use super::kleene::{all, any, not};
 use super::{lifetime, policy};
 
-/// What is replicated: the prefixes of a bucket that matter, and whether some objects there are encrypted with KMS keys.
+/// The enabled rules about all of a prefix, and whether they bring it to where they say.
+type Rules<'a> = Vec<(&'a ReplicationRule, Told<bool>)>;
+
+/// Where a bucket's objects are replicated to.
 pub(super) struct Copies<'a> {
-    pub index: &'a Index<'a>,
-    pub bucket: &'a Bucket,
-    pub prefixes: &'a BTreeSet<&'a str>,
-    pub by_kms: Told<bool>,
+    index: &'a Index<'a>,
+    bucket: &'a Bucket,
+    /// By prefix.
+    rules: Told<Vec<(&'a str, Rules<'a>)>>,
 }
 
-impl Copies<'_> {
-    /// Whether every prefix is replicated, by an enabled rule, into a bucket for which `good` holds.
+impl<'a> Copies<'a> {
+    /// Those of the prefixes that matter. `by_kms`: whether some objects there are encrypted with KMS keys.
+    pub(super) fn of(
+        index: &'a Index<'a>,
+        bucket: &'a Bucket,
+        prefixes: &BTreeSet<&'a str>,
+        by_kms: &Told<bool>,
+    ) -> Self {
+        let rules = bucket.replication.get().map(|rules| {
+            let rules = rules.map_or(&[][..], Vec::as_slice);
+            let of_prefix = |prefix: &'a str| {
+                let rules = rules.iter().filter(|rule| rule.enabled && prefix.starts_with(rule.prefix.as_str()));
+                (prefix, rules.map(|rule| (rule, arrives(index, bucket, by_kms, rule, prefix))).collect())
+            };
+            prefixes.iter().copied().map(of_prefix).collect()
+        });
+        Self { index, bucket, rules }
+    }
+
+    /// Whether every prefix is replicated into a bucket for which `good` holds.
     pub(super) fn all_in(&self, good: impl Fn(&str) -> Told<bool>) -> Told<bool> {
-        let Some(rules) = self.bucket.replication.get()? else { return Ok(false) };
-        all(self.prefixes.iter().map(|prefix| {
-            any(of_prefix(rules, prefix).map(|rule| all([self.arrives(rule, prefix), good(&rule.bucket)])))
-        }))
+        let rules = self.rules.as_ref().map_err(Unknown::clone)?;
+        all(rules
+            .iter()
+            .map(|(_, rules)| any(rules.iter().map(|(rule, arrives)| all([arrives.clone(), good(&rule.bucket)])))))
     }
 
     /// The weakest lock that copies of the prefixes get, of each prefix the copy locked longest; none = a prefix has no
@@ -62,7 +83,7 @@ impl Copies<'_> {
 
     /// The default retention that a copy gets: that of what is copied stays with it, and the one of the bucket it goes to
     /// is for what has none.
-    fn retention_of<'a>(&'a self, copy: &'a Bucket) -> Told<Option<&'a DefaultRetention>> {
+    fn retention_of<'c>(&'c self, copy: &'c Bucket) -> Told<Option<&'c DefaultRetention>> {
         let Some(lock) = copy.object_lock.get()? else { return Ok(None) };
         let own = self.bucket.object_lock.get()?.and_then(|lock| lock.default_retention.as_ref());
         Ok(own.or(lock.default_retention.as_ref()))
@@ -77,13 +98,12 @@ impl Copies<'_> {
         better: impl Fn(T, T) -> T,
         worse: impl Fn(T, T) -> T,
     ) -> Told<Option<T>> {
-        let Some(rules) = self.bucket.replication.get()? else { return Ok(None) };
         let mut unknown = None;
         let mut worst = None;
-        for prefix in self.prefixes {
+        for (prefix, rules) in self.rules.as_ref().map_err(Unknown::clone)? {
             let (mut lost, mut best) = (None, None);
-            for rule in of_prefix(rules, prefix) {
-                let copy = self.arrives(rule, prefix).and_then(|arrives| match arrives {
+            for (rule, arrives) in rules {
+                let copy = arrives.clone().and_then(|arrives| match arrives {
                     true => of(prefix, self.index.bucket(&rule.bucket)?.fact),
                     false => Ok(None),
                 });
@@ -106,55 +126,55 @@ impl Copies<'_> {
         }
         unknown.map_or(Ok(worst), Err)
     }
-
-    /// Whether a rule brings every object of a prefix to where it says.
-    fn arrives(&self, rule: &ReplicationRule, prefix: &str) -> Told<bool> {
-        let tagged =
-            || Unknown::new("s3:GetBucketReplication", Why::Undecidable).saying("a tag decides what is replicated");
-        let encrypted_too = rule.kms_objects.ok_or_else(|| not_collected("s3:GetBucketReplication"));
-        all([
-            any([not(self.by_kms.clone()), encrypted_too]),
-            if rule.tag_filter { Err(tagged()) } else { Ok(true) },
-            self.index.bucket_exists(&rule.bucket),
-            self.let_in(rule, prefix),
-        ])
-    }
-
-    /// Whether the bucket a rule names takes copies: versioned, of the account that the rule says, and with a policy
-    /// that lets the role of the rule in where it is another's.
-    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-walkthrough-2.html>
-    fn let_in(&self, rule: &ReplicationRule, prefix: &str) -> Told<bool> {
-        let owner = |bucket: &str| match self.index.owner(bucket) {
-            Owner::In(account, _) => Ok(Some(account)),
-            Owner::Nobody | Owner::Aws => Ok(None),
-            Owner::Unknown(unknown) => Err(unknown),
-        };
-        let Some(to) = owner(&rule.bucket)? else { return Ok(false) };
-        if rule.account.as_ref().is_some_and(|said| *said != to) {
-            return Ok(false);
-        }
-        let copy = self.index.bucket(&rule.bucket)?.fact;
-        // S3 puts nothing that is locked where nothing can be.
-        let lockable = any([
-            self.bucket.object_lock.get().map(|lock| lock.is_none()),
-            copy.object_lock.get().map(|lock| lock.is_some()),
-        ]);
-        let from = owner(&self.bucket.name)?.unwrap_or_else(|| to.clone());
-        let admitted = copy.policy.get().and_then(|document| match document {
-            Some(document) => {
-                let object = format!("{}/{prefix}", self.index.bucket_id(&rule.bucket));
-                let organization = self.index.shared.organization.as_deref();
-                let role = policy::Role { arn: rule.role.as_deref(), account: &from, organization };
-                let policy::Verdict { allowed, denied } = policy::on_replication(document, &role, &object)?;
-                // In an account the role's own permissions suffice.
-                all([any([Ok(from == to), allowed]), not(denied)])
-            }
-            None => Ok(from == to),
-        });
-        all([super::buckets::versioned(copy), lockable, admitted])
-    }
 }
 
-fn of_prefix<'a>(rules: &'a [ReplicationRule], prefix: &str) -> impl Iterator<Item = &'a ReplicationRule> {
-    rules.iter().filter(move |rule| rule.enabled && prefix.starts_with(rule.prefix.as_str()))
+/// Whether a rule brings every object of a prefix to where it says.
+fn arrives(
+    index: &Index<'_>,
+    bucket: &Bucket,
+    by_kms: &Told<bool>,
+    rule: &ReplicationRule,
+    prefix: &str,
+) -> Told<bool> {
+    let tagged =
+        || Unknown::new("s3:GetBucketReplication", Why::Undecidable).saying("a tag decides what is replicated");
+    let encrypted_too = rule.kms_objects.ok_or_else(|| not_collected("s3:GetBucketReplication"));
+    all([
+        any([not(by_kms.clone()), encrypted_too]),
+        if rule.tag_filter { Err(tagged()) } else { Ok(true) },
+        index.bucket_exists(&rule.bucket),
+        let_in(index, bucket, rule, prefix),
+    ])
+}
+
+/// Whether the bucket a rule names takes copies: versioned, of the account that the rule says, and with a policy
+/// that lets the role of the rule in where it is another's.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-walkthrough-2.html>
+fn let_in(index: &Index<'_>, bucket: &Bucket, rule: &ReplicationRule, prefix: &str) -> Told<bool> {
+    let owner = |name: &str| match index.owner(name) {
+        Owner::In(account, _) => Ok(Some(account)),
+        Owner::Nobody | Owner::Aws => Ok(None),
+        Owner::Unknown(unknown) => Err(unknown),
+    };
+    let Some(to) = owner(&rule.bucket)? else { return Ok(false) };
+    if rule.account.as_ref().is_some_and(|said| *said != to) {
+        return Ok(false);
+    }
+    let copy = index.bucket(&rule.bucket)?.fact;
+    // S3 puts nothing that is locked where nothing can be.
+    let lockable =
+        any([bucket.object_lock.get().map(|lock| lock.is_none()), copy.object_lock.get().map(|lock| lock.is_some())]);
+    let from = owner(&bucket.name)?.unwrap_or_else(|| to.clone());
+    let admitted = copy.policy.get().and_then(|document| match document {
+        Some(document) => {
+            let object = format!("{}/{prefix}", index.bucket_id(&rule.bucket));
+            let organization = index.shared.organization.as_deref();
+            let role = policy::Role { arn: rule.role.as_deref(), account: &from, organization };
+            let policy::Verdict { allowed, denied } = policy::on_replication(document, &role, &object)?;
+            // In an account the role's own permissions suffice.
+            all([any([Ok(from == to), allowed]), not(denied)])
+        }
+        None => Ok(from == to),
+    });
+    all([super::buckets::versioned(copy), lockable, admitted])
 }

@@ -482,10 +482,7 @@ struct Delivery {
 }
 
 fn delivery(metrics: &[String], logging: Option<&InvocationLogging>) -> Delivery {
-    let seen = |destination: &str, end: &str| {
-        let name = format!("ModelInvocation{destination}Delivery{end}");
-        metrics.contains(&name)
-    };
+    let seen = |destination, end| ends_so(metrics, destination, end);
     let cloudwatch = logging.and_then(|l| l.cloudwatch.as_ref());
     let to_s3 = logging.is_some_and(|l| l.s3.is_some());
     let destinations = [
@@ -505,6 +502,11 @@ fn delivery(metrics: &[String], logging: Option<&InvocationLogging>) -> Delivery
     } else {
         Delivery { succeeded: Some(ends.contains(&(true, false))), failed: Some(false) }
     }
+}
+
+/// Whether deliveries to a destination are seen to end so, `Success` or `Failure`.
+fn ends_so(metrics: &[String], destination: &str, end: &str) -> bool {
+    metrics.contains(&format!("ModelInvocation{destination}Delivery{end}"))
 }
 
 fn bedrock_chains(state: Option<&BedrockRegion>, found: &Found<'_>, region: &Region) -> Vec<String> {
@@ -536,11 +538,7 @@ fn logging_view(
     metrics: Option<&[String]>,
 ) -> InvocationLoggingView {
     let arrives = |destination: &str| {
-        let seen = |end: &str| {
-            let name = format!("ModelInvocation{destination}Delivery{end}");
-            metrics.is_some_and(|metrics| metrics.contains(&name))
-        };
-        seen("Success") && !seen("Failure")
+        metrics.is_some_and(|seen| ends_so(seen, destination, "Success") && !ends_so(seen, destination, "Failure"))
     };
     let sink = |sink: &S3Sink, destination: &str| {
         let place = Location { bucket: sink.bucket.clone(), prefix: location::invocation_records(sink, id) };

@@ -186,7 +186,9 @@ pub(super) fn listed(index: &Index<'_>, account: &AccountId, region: &Region) ->
 pub(super) fn view(index: &Index<'_>, region: &Region, vpc: &str, subnets: &BTreeSet<String>) -> AiVpc {
     let listed = |account: &AccountId| listed(index, account, region);
     let account = index.account;
-    let logs = logs_of(index, region, vpc, subnets);
+    let mut logs = logs_of(index, region, vpc, subnets);
+    let of_interfaces = index.flow_logs(account, region).into_iter().filter(|seen| is_of_interface(seen.fact));
+    logs.extend(of_interfaces.filter(|seen| possible(&seen.fact.active)).map(|seen| (account.clone(), seen)));
     let list = subnets
         .iter()
         .map(|id| {
@@ -205,30 +207,8 @@ pub(super) fn view(index: &Index<'_>, region: &Region, vpc: &str, subnets: &BTre
     AiVpc { id: vpc.to_owned(), subnets: Ok(list) }
 }
 
-/// What may record a subnet's traffic besides: active logs of single interfaces, of which locard does not read whose they
-/// are.
-fn of_interfaces(
-    index: &Index<'_>,
-    account: &AccountId,
-    region: &Region,
-    direction: &str,
-    delivered: bool,
-    fields: &[&str],
-) -> Option<Unknown> {
-    let logs = index.flow_logs(account, region);
-    let may = |log: &FlowLog| {
-        log.resource.starts_with("eni-")
-            && possible(&log.active)
-            && log.traffic.as_ref().map_or(true, |traffic| traffic == "ALL" || traffic == direction)
-            && has_fields(log, fields)
-            && (!delivered || possible(&delivers(index, account, region, log)))
-    };
-    let log = logs.into_iter().map(|seen| seen.fact).find(|log| may(log))?;
-    let unknown = Unknown::new(CALL, Why::Undecidable).in_account(account).in_region(region);
-    Some(
-        unknown
-            .saying(format!("whether interface {} of flow log {} is a workload's is not read", log.resource, log.id)),
-    )
+fn is_of_interface(log: &FlowLog) -> bool {
+    log.resource.starts_with("eni-")
 }
 
 fn subnet(
@@ -242,8 +222,16 @@ fn subnet(
     let mine: Vec<(&AccountId, &FlowLog)> = logs
         .iter()
         .map(|(logger, seen)| (logger, seen.fact))
-        .filter(|(_, log)| log.resource == vpc || log.resource == id)
+        .filter(|(_, log)| log.resource == vpc || log.resource == id || is_of_interface(log))
         .collect();
+    // Whose an interface is locard does not read: it may be that of a workload here.
+    let covers = |logger: &AccountId, log: &FlowLog| match is_of_interface(log) {
+        true => Err(Unknown::new(CALL, Why::Undecidable)
+            .in_account(logger)
+            .in_region(region)
+            .saying(format!("whether interface {} of flow log {} is a workload's is not read", log.resource, log.id))),
+        false => Ok(true),
+    };
     let unlisted = || complete.clone().map(|()| false);
     let records = |direction: &str, delivered: bool, fields: &[&str]| {
         any(mine
@@ -251,10 +239,9 @@ fn subnet(
             .map(|(logger, log)| {
                 let traffic = log.traffic.clone().map(|t| t == "ALL" || t == direction);
                 let arrives = if delivered { delivers(index, logger, region, log) } else { Ok(true) };
-                all([log.active.clone(), traffic, arrives, Ok(has_fields(log, fields))])
+                all([log.active.clone(), traffic, arrives, Ok(has_fields(log, fields)), covers(logger, log)])
             })
-            .chain([unlisted()])
-            .chain(of_interfaces(index, index.account, region, direction, delivered, fields).map(Err)))
+            .chain([unlisted()]))
     };
     // Each direction that is recorded needs them, in records that arrive where any do.
     let fields = |wanted: &[&str]| {

@@ -42,15 +42,8 @@ pub(crate) fn on_access_logs(document: &str, delivery: &Delivery<'_>) -> Told<Ve
         "aws:securetransport" | "aws:principalisawsservice" => Some("true"),
         _ => None,
     };
-    let holds = |effect: &str| {
-        any(statements.iter().filter(|s| s.effect == effect).map(|s| {
-            all([
-                Ok(s.acts_on("s3:PutObject") && s.of_service("logging.s3.amazonaws.com")),
-                s.on_every_key(&object),
-                s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, actual(key))),
-            ])
-        }))
-    };
+    let whom = |s: &Statement| Ok(s.of_service("logging.s3.amazonaws.com"));
+    let holds = |effect| applies(&statements, effect, "s3:PutObject", whom, &object, actual);
     Ok(Verdict { allowed: holds("Allow"), denied: holds("Deny") })
 }
 
@@ -70,17 +63,11 @@ pub(crate) fn refuses(document: &str, writer: &Writer<'_>, object: &str) -> Told
         (Writer::Service(_, account), "aws:sourceaccount") => Some(account.as_str()),
         (Writer::Service(..), _) => None,
     };
-    any(statements(document)?.iter().filter(|s| s.effect == "Deny").map(|s| {
-        all([
-            Ok(s.acts_on("s3:PutObject")),
-            match writer {
-                Writer::Service(service, _) => Ok(s.of_service(service)),
-                Writer::Role(role) => s.of_role(role),
-            },
-            s.on_every_key(object),
-            s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, actual(key))),
-        ])
-    }))
+    let whom = |s: &Statement| match writer {
+        Writer::Service(service, _) => Ok(s.of_service(service)),
+        Writer::Role(role) => s.of_role(role),
+    };
+    applies(&statements(document)?, "Deny", "s3:PutObject", whom, object, actual)
 }
 
 /// A role of an account.
@@ -109,17 +96,30 @@ impl Role<'_> {
 /// What the policy says of S3 replicating into every key below `object` as a role.
 pub(crate) fn on_replication(document: &str, role: &Role<'_>, object: &str) -> Told<Verdict> {
     let statements = statements(document)?;
-    let holds = |effect: &str| {
-        any(statements.iter().filter(|s| s.effect == effect).map(|s| {
-            all([
-                Ok(s.acts_on("s3:ReplicateObject")),
-                s.of_role(role),
-                s.on_every_key(object),
-                s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, role.context(key))),
-            ])
-        }))
-    };
+    let context = |key: &str| role.context(key);
+    let holds =
+        |effect| applies(&statements, effect, "s3:ReplicateObject", |s: &Statement| s.of_role(role), object, context);
     Ok(Verdict { allowed: holds("Allow"), denied: holds("Deny") })
+}
+
+/// Whether a statement with an effect applies to an action on every key below `object`. `whom`: whether it is about who
+/// asks; `actual`: what a request has for a key of a condition.
+fn applies<'a>(
+    statements: &[Statement],
+    effect: &str,
+    action: &str,
+    whom: impl Fn(&Statement) -> Told<bool>,
+    object: &str,
+    actual: impl Fn(&str) -> Option<&'a str>,
+) -> Told<bool> {
+    any(statements.iter().filter(|s| s.effect == effect).map(|s| {
+        all([
+            Ok(s.acts_on(action)),
+            whom(s),
+            s.on_every_key(object),
+            s.conditions_hold(|operator, key, wanted| holds_for(operator, key, wanted, actual(key))),
+        ])
+    }))
 }
 
 /// Whether the policy lets server access logs or AWS Config in, whatever the conditions: such a bucket is meant to
