@@ -69,6 +69,8 @@ pub(super) fn inventory(account: &AccountId, old: Vec<Line>, new: Vec<Line>) -> 
             line.reads.append(&mut reads);
         }
     }
+    // As files have them, so that what stays as it was is seen to.
+    lines.sort_by(|a, b| (&a.kind, &a.id, &a.region).cmp(&(&b.kind, &b.id, &b.region)));
     lines
 }
 
