@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::disk::PARTIAL;
 use super::{Draft, FileError, RESULTS, SnapshotError};
@@ -31,6 +32,8 @@ const LISTS: [&[&str]; 8] = [
 const ACCOUNTS: usize = 0;
 /// Bytes gathered before a write.
 const BUFFER: usize = 256 * 1024;
+/// Bytes of a text that stand in one place in memory.
+const BLOCK: usize = 64 * 1024;
 
 /// Lists of results in the making.
 pub struct Spool {
@@ -49,7 +52,13 @@ struct List {
 /// What a portion adds to each list, as text.
 pub struct Piece {
     account: Option<AccountId>,
-    lists: [Vec<u8>; LISTS.len()],
+    lists: [Text; LISTS.len()],
+}
+
+/// Text that may grow to megabytes, in blocks: it is not copied as it grows, and the room it leaves is of use to others.
+#[derive(Default)]
+struct Text {
+    blocks: Vec<Vec<u8>>,
 }
 
 impl Output for Spool {
@@ -57,17 +66,18 @@ impl Output for Spool {
     type Error = SnapshotError;
 
     fn piece(portion: Portion) -> Piece {
+        let account = portion.result.as_ref().map(|result| result.id.clone());
         let lists = [
-            elements(ACCOUNTS, &portion.result.iter().collect::<Vec<_>>()),
-            elements(1, &portion.findings),
-            elements(2, &portion.questions),
-            elements(3, &portion.sources),
-            elements(4, &portion.denied),
-            elements(5, &portion.failed),
-            elements(6, &portion.regions.iter().collect::<Vec<_>>()),
-            elements(7, &portion.populations),
+            elements(ACCOUNTS, portion.result),
+            elements(1, portion.findings),
+            elements(2, portion.questions),
+            elements(3, portion.sources),
+            elements(4, portion.denied),
+            elements(5, portion.failed),
+            elements(6, portion.regions),
+            elements(7, portion.populations),
         ];
-        Piece { account: portion.result.map(|result| result.id), lists }
+        Piece { account, lists }
     }
 
     fn take(&mut self, piece: Piece) -> Result<(), SnapshotError> {
@@ -75,8 +85,10 @@ impl Output for Spool {
             self.accounts.push((account, self.lists[ACCOUNTS].bytes));
         }
         for (list, text) in self.lists.iter_mut().zip(&piece.lists) {
-            list.file.write_all(text).map_err(|e| FileError::new("write", &list.path, e))?;
-            list.bytes += text.len() as u64;
+            for block in &text.blocks {
+                list.file.write_all(block).map_err(|e| FileError::new("write", &list.path, e))?;
+                list.bytes += block.len() as u64;
+            }
         }
         Ok(())
     }
@@ -143,27 +155,50 @@ impl Drop for Spool {
     }
 }
 
-/// Elements of a list as they stand in results, each after a comma and a line break.
-fn elements<T: Serialize>(list: usize, items: &[T]) -> Vec<u8> {
-    let indent = "  ".repeat(LISTS[list].len() + 1);
-    let mut text = Vec::new();
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.blocks.last_mut() {
+            Some(last) if last.len() + bytes.len() <= BLOCK => last.extend_from_slice(bytes),
+            // Most texts are short; whatever is longer than a block has one of its own.
+            None => self.blocks.push(bytes.to_vec()),
+            Some(_) => {
+                let mut block = Vec::with_capacity(BLOCK.max(bytes.len()));
+                block.extend_from_slice(bytes);
+                self.blocks.push(block);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Elements of a list as they stand in results, each after a comma and a line break; each is let go when it is written.
+fn elements<T: Serialize>(list: usize, items: impl IntoIterator<Item = T>) -> Text {
+    let depth = LISTS[list].len() + 1;
+    let mut text = Text::default();
+    let mut write = |item: T| -> io::Result<()> {
+        write!(text, ",\n{}", indent(depth))?;
+        write_pretty(&mut text, &item, depth)
+    };
     for item in items {
-        text.extend_from_slice(b",\n");
-        text.extend_from_slice(indent.as_bytes());
-        let pretty = serde_json::to_vec_pretty(item);
-        indented(&mut text, &pretty.unwrap_or_else(|e| panic!("internal error: results are plain data: {e}")), &indent);
+        write(item).unwrap_or_else(|e| panic!("internal error: results are plain data: {e}"));
     }
     text
 }
 
-/// Adds pretty JSON that stands deeper than it was made; in it a line break is never part of a text.
-fn indented(text: &mut Vec<u8>, pretty: &[u8], indent: &str) {
-    let mut lines = pretty.split_inclusive(|byte| *byte == b'\n');
-    text.extend_from_slice(lines.next().unwrap_or_default());
-    for line in lines {
-        text.extend_from_slice(indent.as_bytes());
-        text.extend_from_slice(line);
-    }
+fn indent(depth: usize) -> String {
+    "  ".repeat(depth)
+}
+
+/// Pretty JSON as it stands so deep in a document.
+fn write_pretty(out: &mut impl Write, value: &impl Serialize, depth: usize) -> io::Result<()> {
+    let mut formatter = PrettyFormatter::new();
+    // It counts what is open, and that is written already.
+    (0..depth).try_for_each(|_| formatter.begin_array(&mut io::sink()))?;
+    Ok(value.serialize(&mut Serializer::with_formatter(out, formatter))?)
 }
 
 /// Writes an object member by member, lists from where they were spooled, all as `to_writer_pretty` would.
@@ -174,7 +209,8 @@ fn write_members(
     lists: &mut [List],
     accounts: &[(u64, u64)],
 ) -> io::Result<()> {
-    let indent = "  ".repeat(path.len() + 1);
+    let depth = path.len() + 1;
+    let indent = indent(depth);
     let members = value.as_object().into_iter().flatten();
     for (number, (name, member)) in members.enumerate() {
         out.write_all(if number == 0 { b"{\n" } else { b",\n" })?;
@@ -186,9 +222,7 @@ fn write_members(
         {
             write_members(out, member, path, lists, accounts)?;
         } else {
-            let mut text = Vec::new();
-            indented(&mut text, &serde_json::to_vec_pretty(member)?, &indent);
-            out.write_all(&text)?;
+            write_pretty(out, member, depth)?;
         }
         path.pop();
     }
