@@ -22,7 +22,16 @@ const LIMITS: [Limits; 6] = [
 ];
 
 const fn limits(detailed: usize, listed: usize, explained: usize, rows: usize) -> Limits {
-    Limits { matrix_columns: 12, detailed_per_check: 50, detailed, listed, named: listed / 2, explained, rows }
+    Limits {
+        matrix_columns: 12,
+        detailed_per_check: 50,
+        detailed,
+        explained_findings: usize::MAX,
+        listed,
+        named: listed / 2,
+        explained,
+        rows,
+    }
 }
 
 /// The report as one HTML document.
@@ -38,7 +47,7 @@ pub fn html(summary: &Summary) -> Result<String, ReportError> {
     for limits in LIMITS {
         // The one that was too large is of no use to the next.
         drop(std::mem::take(&mut html));
-        html = template("report.html.j2", &view::build(summary, limits), &extra)
+        html = template("report.html.j2", view::build(summary, limits), &extra)
             .map_err(|source| ReportError { format: "HTML", source })?;
         if html.len() < BYTES && elements(&html) < ELEMENTS {
             break;

@@ -9,6 +9,7 @@ const LIMITS: Limits = Limits {
     matrix_columns: 8,
     detailed_per_check: 50,
     detailed: usize::MAX,
+    explained_findings: 1,
     listed: 50,
     named: 25,
     explained: 20,
@@ -21,7 +22,7 @@ const LIMITS: Limits = Limits {
 /// Only when a template of this build is broken.
 pub fn markdown(summary: &Summary) -> Result<String, ReportError> {
     let view = view::build(summary, LIMITS);
-    let text = template("report.md.j2", &view, &[]).map_err(|source| ReportError { format: "Markdown", source })?;
+    let text = template("report.md.j2", view, &[]).map_err(|source| ReportError { format: "Markdown", source })?;
     Ok(tidy(&text))
 }
 

@@ -100,7 +100,7 @@ fn embedded(name: &str) -> Option<String> {
 
 /// Renders a template of `report_templates/`. Whatever it prints is escaped for its format unless a filter already did;
 /// a name that the view lacks is an error.
-fn template(name: &str, view: &view::View, extra: &[(&'static str, Value)]) -> Result<String, Error> {
+fn template(name: &str, view: view::View, extra: &[(&'static str, Value)]) -> Result<String, Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = env.syntax().to_builder().trim_blocks(true).lstrip_blocks(true).build()?;
@@ -121,7 +121,10 @@ fn template(name: &str, view: &view::View, extra: &[(&'static str, Value)]) -> R
         let source = embedded(&file).unwrap_or_else(|| panic!("internal error: {file} is listed and not embedded"));
         env.add_template_owned(file.into_owned(), source)?;
     }
-    env.get_template(name)?.render(Value::from(Serde(view)))
+    // What templates read is a copy of it, several times as large.
+    let copy = Value::from(Serde(&view));
+    drop(view);
+    env.get_template(name)?.render(copy)
 }
 
 /// Writes a value so that it cannot be anything but text in the format of the template.

@@ -12,8 +12,16 @@ use super::view::{self, FixView, Limits, View, coverage::FailureGroup};
 pub const MAX_LINES: usize = 24;
 /// Scenarios with a line of their own.
 const SCENARIOS: usize = 5;
-const LIMITS: Limits =
-    Limits { matrix_columns: 0, detailed_per_check: 0, detailed: 0, listed: 3, named: 0, explained: 0, rows: 0 };
+const LIMITS: Limits = Limits {
+    matrix_columns: 0,
+    detailed_per_check: 0,
+    detailed: 0,
+    explained_findings: 0,
+    listed: 3,
+    named: 0,
+    explained: 0,
+    rows: 0,
+};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

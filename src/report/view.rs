@@ -27,9 +27,11 @@ use super::text;
 pub(crate) struct Limits {
     /// Accounts up to which the question matrix has a column each.
     pub(crate) matrix_columns: usize,
-    /// Findings shown with evidence, per check and in all.
+    /// Findings shown with status and reason, per check and in all.
     pub(crate) detailed_per_check: usize,
     pub(crate) detailed: usize,
+    /// Of those, how many per check with criteria, evidence and what leads to them; the rest have a line.
+    pub(crate) explained_findings: usize,
     /// Entries of any list of bare names.
     pub(crate) listed: usize,
     /// Accounts named in one line.

@@ -15,6 +15,8 @@ use crate::model::severity::Severity;
 pub(crate) const DETAILED: usize = 50;
 /// Accounts kept that a finding counts for.
 const COUNTS_FOR: usize = 8;
+/// Reasons kept of what a criterion could not read; there may be one for every region.
+const UNKNOWNS: usize = 6;
 
 /// Findings by status.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -78,11 +80,14 @@ pub(crate) struct OfCheck {
     pub(crate) passed: Top<Named>,
 }
 
-/// A finding in full, but for most of the accounts it counts for: an organization's trail counts for all of them.
+/// A finding in full, but for most of the accounts it counts for (an organization's trail counts for all of them) and
+/// of the reasons it is unknown for.
 pub(crate) struct Detailed {
     pub(crate) finding: Finding,
     /// Besides its own account and those in `finding`.
     pub(crate) counts_for_more: usize,
+    /// Of each criterion, besides those in `finding`.
+    pub(crate) unknown_more: Vec<usize>,
 }
 
 /// A finding by what it is about.
@@ -140,11 +145,18 @@ impl OfCheck {
 impl From<Finding> for Detailed {
     fn from(mut finding: Finding) -> Self {
         finding.counts_for.retain(|account| *account != finding.account);
-        let counts_for_more = finding.counts_for.len().saturating_sub(COUNTS_FOR);
-        finding.counts_for.truncate(COUNTS_FOR);
-        finding.counts_for.shrink_to_fit();
-        Self { finding, counts_for_more }
+        let counts_for_more = cut(&mut finding.counts_for, COUNTS_FOR);
+        let unknown_more = finding.criteria.iter_mut().map(|criterion| cut(&mut criterion.unknown, UNKNOWNS)).collect();
+        Self { finding, counts_for_more, unknown_more }
     }
+}
+
+/// Keeps the first of a list, and says how many are left out.
+fn cut<T>(list: &mut Vec<T>, keep: usize) -> usize {
+    let more = list.len().saturating_sub(keep);
+    list.truncate(keep);
+    list.shrink_to_fit();
+    more
 }
 
 impl From<Finding> for Named {

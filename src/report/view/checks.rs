@@ -120,6 +120,7 @@ pub(crate) struct CriterionView {
     pub(crate) points: u32,
     pub(crate) gap: Option<String>,
     pub(crate) unknown: Vec<String>,
+    pub(crate) unknown_more: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -227,7 +228,11 @@ fn check(
         references: info.map(references).unwrap_or_default(),
         worst: counts.worst().map(status),
         counts,
-        rows: in_full().take(detailed).map(|f| finding(ctx, f)).collect(),
+        rows: in_full()
+            .take(detailed)
+            .enumerate()
+            .map(|(number, f)| finding(ctx, f, number < ctx.limits.explained_findings))
+            .collect(),
         listed: by_name.take(listed).collect(),
         more: open.saturating_sub(detailed + listed),
         by_account,
@@ -286,8 +291,11 @@ fn brief(of: Status, account: &AccountId, region: Option<&Region>, resource: &Re
     }
 }
 
-fn finding(ctx: &Context<'_>, detailed: &Detailed) -> FindingView {
+/// One finding; explained, with what leads to it.
+fn finding(ctx: &Context<'_>, detailed: &Detailed, explained: bool) -> FindingView {
     let f = &detailed.finding;
+    let (criteria, evidence, ai_path): (&[_], &[_], &[_]) =
+        if explained { (&f.criteria, &f.evidence, &f.ai_path) } else { (&[], &[], &[]) };
     FindingView {
         id: f.id.clone(),
         anchor: anchor("f", &[&f.id]),
@@ -306,9 +314,9 @@ fn finding(ctx: &Context<'_>, detailed: &Detailed) -> FindingView {
                 format!("{}–{} of {}", f.points.low, f.points.high, f.points.max)
             }
         }),
-        criteria: f.criteria.iter().map(criterion).collect(),
-        evidence: f.evidence.iter().map(evidence).collect(),
-        ai_path: f.ai_path.clone(),
+        criteria: criteria.iter().zip(&detailed.unknown_more).map(|(c, more)| criterion(c, *more)).collect(),
+        evidence: evidence.iter().map(evidence_view).collect(),
+        ai_path: ai_path.to_vec(),
         ai_path_more: f.ai_path_total.saturating_sub(f.ai_path.len() as u64),
         exception: f.exception.as_ref().map(|e| {
             let known = ctx.lists.exceptions.get(e.index);
@@ -323,7 +331,7 @@ fn finding(ctx: &Context<'_>, detailed: &Detailed) -> FindingView {
     }
 }
 
-fn criterion(c: &CriterionResult) -> CriterionView {
+fn criterion(c: &CriterionResult, unknown_more: usize) -> CriterionView {
     let (class, holds) = match c.status {
         Truth::True => ("pass", "holds"),
         Truth::False => ("fail", "does not hold"),
@@ -348,10 +356,11 @@ fn criterion(c: &CriterionResult) -> CriterionView {
                 None => u.sentence(),
             })
             .collect(),
+        unknown_more,
     }
 }
 
-fn evidence(e: &Evidence) -> EvidenceView {
+fn evidence_view(e: &Evidence) -> EvidenceView {
     EvidenceView {
         call: e.call.clone(),
         at: e.at.to_string(),
