@@ -1,7 +1,8 @@
 //! How many requests the process has under way: as many as make it faster, up to what the system bears.
 //!
 //! More than whoever answers keeps up with are no faster: each waits longer, takes memory meanwhile, and behind a proxy
-//! may be answered too late.
+//! may be answered too late. On a machine that does other things as well, more may look faster by chance; so whether fewer
+//! do is tried now and then too.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +32,12 @@ const MORE: f64 = 2.0;
 const WORTH: f64 = 0.3;
 /// After one change that did not prove itself, nothing is changed for so long.
 const SETTLES: Duration = Duration::from_secs(2);
+/// Half as many are tried so long after the last time, and are enough if they bring this share of the answers; less than
+/// the other share of them is seen at once.
+const FEWER_EVERY: Duration = Duration::from_secs(5);
+const FEWER: f64 = 0.5;
+const ENOUGH: f64 = 0.95;
+const TOO_FEW: f64 = 0.8;
 
 /// The turns of a process. They are taken in the order of asking.
 #[derive(Debug)]
@@ -125,19 +132,24 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// How many turns there are: twice as many as long as that brings more answers, and fewer when answers are late.
+/// How many turns there are: twice as many as long as that brings more answers, half as many where that brings no fewer,
+/// and fewer when answers are late.
 #[derive(Debug)]
 struct Window {
     most: usize,
     size: f64,
     /// Seconds an answer takes, on average.
     average: f64,
+    /// Answers to what was asked before the last change come until then.
+    changing: Option<Instant>,
     /// What is counted since the size last changed, or was last left as it is.
     count: Count,
     /// The size before the last change, and answers a second then, as long as that change has to prove itself.
     before: Option<(f64, f64)>,
     /// The last change that was taken back, or that late answers made.
     changed: Option<Instant>,
+    /// Fewer were tried, or the size became what it is.
+    tried_fewer: Option<Instant>,
 }
 
 /// Answers since an instant, and how many of them came when turns were idle.
@@ -151,17 +163,35 @@ struct Count {
 impl Count {
     const NONE: Self = Self { since: None, answers: 0.0, idle: 0.0 };
 
+    fn add(&mut self, idle: bool, now: Instant) {
+        self.since.get_or_insert(now);
+        self.answers += 1.0;
+        self.idle += f64::from(u8::from(idle));
+    }
+
+    fn lasted(&self, now: Instant) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
     /// Answers a second; none where fewer were asked for than could have been.
     fn rate(&self, now: Instant) -> Option<f64> {
-        let seconds = now.saturating_duration_since(self.since?).as_secs_f64();
+        let seconds = self.lasted(now).as_secs_f64();
         (self.idle < self.answers / 2.0 && seconds > 0.0).then_some(self.answers / seconds)
     }
 }
 
 impl Window {
     fn new(most: usize) -> Self {
-        let size = most.min(FIRST) as f64;
-        Self { most, size, average: 0.0, count: Count::NONE, before: None, changed: None }
+        Self {
+            most,
+            size: most.min(FIRST) as f64,
+            average: 0.0,
+            changing: None,
+            count: Count::NONE,
+            before: None,
+            changed: None,
+            tried_fewer: None,
+        }
     }
 
     fn is_near(&self) -> bool {
@@ -172,46 +202,82 @@ impl Window {
         self.size as usize
     }
 
-    fn resize(&mut self, size: f64) {
+    fn resize(&mut self, size: f64, now: Instant) {
         let size = size.clamp(self.most.min(8) as f64, self.most as f64);
         tracing::debug!(from = self.size, to = size, seconds = self.average, "requests at a time");
         self.size = size;
+        self.changing = now.checked_add(Duration::from_secs_f64(self.average).min(SLOW));
         self.count = Count::NONE;
     }
 
     /// An answer came, or was waited for too long. `idle`: more could have been asked meanwhile.
     fn note(&mut self, took: Duration, idle: bool, now: Instant) {
         self.average += WEIGHT * (took.as_secs_f64() - self.average);
-        let settled = self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= SETTLES);
         if self.average > SLOW.as_secs_f64() {
-            if settled {
+            if self.is_settled(now) {
                 self.before = None;
                 self.changed = Some(now);
-                self.resize(self.size * LESS);
+                self.resize(self.size * LESS, now);
             }
             return;
         }
-        let since = *self.count.since.get_or_insert(now);
-        self.count.answers += 1.0;
-        self.count.idle += f64::from(u8::from(idle));
-        let long = if self.is_near() { LONG_WHERE_NEAR } else { LONG };
-        if self.count.answers < ROUNDS * self.size || now.saturating_duration_since(since) < long {
+        if self.changing.is_some_and(|until| now < until) {
+            return;
+        }
+        self.changing = None;
+        self.count.add(idle, now);
+        let lasted = self.count.lasted(now);
+        if self.count.answers < ROUNDS * self.size || lasted < LONG {
             return;
         }
         let rate = self.count.rate(now);
+        let fewer = self.before.filter(|(size, _)| self.size < *size);
+        let too_few = fewer.zip(rate).is_some_and(|((_, before), rate)| rate < before * TOO_FEW);
+        let long = self.is_near() || self.tries_fewer(now) || (fewer.is_some() && !too_few);
+        if lasted < LONG_WHERE_NEAR && long {
+            return;
+        }
         self.count = Count::NONE;
         let Some(rate) = rate else { return };
         match self.before.take() {
-            Some((size, before)) if rate / before - 1.0 < WORTH * (self.size / size - 1.0) => {
-                self.changed = Some(now);
-                self.resize(size);
+            Some((size, before)) if fewer.is_some() => {
+                // If they are enough, still fewer may be.
+                if rate < before * ENOUGH {
+                    self.take_back(size, now);
+                }
             }
-            _ if settled && self.average < BRISK.as_secs_f64() && self.size() < self.most => {
+            Some((size, before)) if rate / before - 1.0 < WORTH * (self.size / size - 1.0) => self.take_back(size, now),
+            None if self.tries_fewer(now) => {
                 self.before = Some((self.size, rate));
-                self.resize(self.size * MORE);
+                self.resize((self.size * FEWER).max(FIRST as f64), now);
+            }
+            _ if self.is_settled(now) && self.average < BRISK.as_secs_f64() && self.size() < self.most => {
+                self.before = Some((self.size, rate));
+                self.tried_fewer = Some(now);
+                self.resize(self.size * MORE, now);
             }
             _ => {}
         }
+    }
+
+    fn is_settled(&self, now: Instant) -> bool {
+        self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= SETTLES)
+    }
+
+    /// Whether it is time to try fewer.
+    fn tries_fewer(&self, now: Instant) -> bool {
+        let since = |tried| now.saturating_duration_since(tried);
+        self.before.is_none()
+            && self.size() > FIRST
+            && self.tried_fewer.is_some_and(|tried| since(tried) >= FEWER_EVERY)
+    }
+
+    fn take_back(&mut self, size: f64, now: Instant) {
+        if self.size < size {
+            self.tried_fewer = Some(now);
+        }
+        self.changed = Some(now);
+        self.resize(size, now);
     }
 }
 
@@ -246,6 +312,16 @@ mod tests {
         assert_eq!(settled(&mut window, 1_100.0, 1.9, &mut now), 64);
         // Later it can do more, and is tried again.
         assert_eq!(settled(&mut window, 10_000.0, 4.0, &mut now), 512);
+        // What more brought only for a while, or seemed to, is given back.
+        let mut window = Window::new(1536);
+        assert!(settled(&mut window, 1e9, 3.0, &mut now) > 512);
+        assert!(settled(&mut window, 1_100.0, 30.0, &mut now) <= 128);
+        // And what it does bring is kept.
+        let mut window = Window::new(1536);
+        settled(&mut window, 1e9, 3.0, &mut now);
+        for _ in 0..300 {
+            assert!(settled(&mut window, 1e9, 0.1, &mut now) >= 768);
+        }
         // Nobody asks for more than there are: it stays.
         let mut idle = Window::new(1536);
         for _ in 0..10_000 {
