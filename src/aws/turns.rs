@@ -27,6 +27,9 @@ const LONG: Duration = Duration::from_millis(100);
 /// more or fewer from one tenth of a second to the next.
 const LONG_WHERE_NEAR: Duration = Duration::from_millis(500);
 const NEAR: Duration = Duration::from_millis(20);
+/// Whether it is near, the quickest of such times tells for so long: a machine that stands still for a moment, or has too
+/// much to do, makes no server a distant one.
+const TELLS: Duration = Duration::from_secs(30);
 /// So many times as many are tried, and are worth it if this share of the growth is that of answers a second too.
 const MORE: f64 = 2.0;
 const WORTH: f64 = 0.3;
@@ -140,6 +143,8 @@ struct Window {
     size: f64,
     /// Seconds an answer takes, on average.
     average: f64,
+    /// The least that answers took on average while they were counted, and when.
+    quickest: Option<(f64, Instant)>,
     /// Answers to what was asked before the last change come until then.
     changing: Option<Instant>,
     /// What is counted since the size last changed, or was last left as it is.
@@ -157,15 +162,18 @@ struct Window {
 struct Count {
     since: Option<Instant>,
     answers: f64,
+    /// That they took, one by one.
+    seconds: f64,
     idle: f64,
 }
 
 impl Count {
-    const NONE: Self = Self { since: None, answers: 0.0, idle: 0.0 };
+    const NONE: Self = Self { since: None, answers: 0.0, seconds: 0.0, idle: 0.0 };
 
-    fn add(&mut self, idle: bool, now: Instant) {
+    fn add(&mut self, took: Duration, idle: bool, now: Instant) {
         self.since.get_or_insert(now);
         self.answers += 1.0;
+        self.seconds += took.as_secs_f64();
         self.idle += f64::from(u8::from(idle));
     }
 
@@ -186,6 +194,7 @@ impl Window {
             most,
             size: most.min(FIRST) as f64,
             average: 0.0,
+            quickest: None,
             changing: None,
             count: Count::NONE,
             before: None,
@@ -195,7 +204,7 @@ impl Window {
     }
 
     fn is_near(&self) -> bool {
-        self.average < NEAR.as_secs_f64()
+        self.quickest.map_or(self.average, |(quickest, _)| quickest) < NEAR.as_secs_f64()
     }
 
     fn size(&self) -> usize {
@@ -225,7 +234,7 @@ impl Window {
             return;
         }
         self.changing = None;
-        self.count.add(idle, now);
+        self.count.add(took, idle, now);
         let lasted = self.count.lasted(now);
         if self.count.answers < ROUNDS * self.size || lasted < LONG {
             return;
@@ -237,6 +246,7 @@ impl Window {
         if lasted < LONG_WHERE_NEAR && long {
             return;
         }
+        self.note_quickest(self.count.seconds / self.count.answers, now);
         self.count = Count::NONE;
         let Some(rate) = rate else { return };
         match self.before.take() {
@@ -257,6 +267,13 @@ impl Window {
                 self.resize(self.size * MORE, now);
             }
             _ => {}
+        }
+    }
+
+    fn note_quickest(&mut self, took: f64, now: Instant) {
+        let stands = |(quickest, at)| quickest <= took && now.saturating_duration_since(at) < TELLS;
+        if !self.quickest.is_some_and(stands) {
+            self.quickest = Some((took, now));
         }
     }
 
@@ -322,6 +339,17 @@ mod tests {
         for _ in 0..300 {
             assert!(settled(&mut window, 1e9, 0.1, &mut now) >= 768);
         }
+        // A server that is near stays so when the machine has much else to do.
+        let mut window = Window::new(64);
+        for took in [Duration::from_millis(2), Duration::from_millis(200)] {
+            for _ in 0..2_000 {
+                now += Duration::from_millis(1);
+                window.note(took, false, now);
+            }
+            assert!(window.is_near());
+        }
+        now += TELLS;
+        assert!(settled(&mut window, 1e9, 2.0, &mut now) == 64 && !window.is_near());
         // Nobody asks for more than there are: it stays.
         let mut idle = Window::new(1536);
         for _ in 0..10_000 {
