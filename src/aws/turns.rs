@@ -250,12 +250,9 @@ impl Window {
         self.count = Count::NONE;
         let Some(rate) = rate else { return };
         match self.before.take() {
-            Some((size, before)) if fewer.is_some() => {
-                // If they are enough, still fewer may be.
-                if rate < before * ENOUGH {
-                    self.take_back(size, now);
-                }
-            }
+            Some((size, before)) if fewer.is_some() && rate < before * ENOUGH => self.take_back(size, now),
+            // If they are enough, still fewer may be.
+            Some(_) if fewer.is_some() => {}
             Some((size, before)) if rate / before - 1.0 < WORTH * (self.size / size - 1.0) => self.take_back(size, now),
             None if self.tries_fewer(now) => {
                 self.before = Some((self.size, rate));

@@ -2,6 +2,7 @@
 //!
 //! What is asked is the collectors' business; how sessions are made is in `aws`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,8 +11,9 @@ use crate::aws::classify::code;
 use crate::aws::ground::Ground;
 use crate::aws::request::Request;
 use crate::aws::session::{Entry, Keys};
-use crate::inventory::Read;
-use crate::model::ids::{AccountId, Partition, Region};
+use crate::inventory::workload::WorkloadKind;
+use crate::inventory::{Fact, Line, Read};
+use crate::model::ids::{AccountId, Partition, Region, ResourceId};
 use crate::model::observed::{Told, Unknown, Why};
 use crate::model::time::{Moment, Timestamp};
 
@@ -26,9 +28,24 @@ pub(crate) struct Scope {
     pub lookback_days: u32,
     /// Jobs of a kind to describe.
     pub max_jobs: usize,
+    known: Arc<Known>,
     entry: Entry,
     /// Where requests go; the same as `region` but for [`Scope::evidence_in`].
     ground: Arc<Ground>,
+}
+
+/// Workloads that an earlier, interrupted run has described to the end, by kind and ARN.
+#[derive(Debug, Default)]
+pub(crate) struct Known(BTreeMap<(WorkloadKind, ResourceId), Line>);
+
+impl Known {
+    pub(crate) fn of<'a>(lines: impl Iterator<Item = &'a Line>) -> Self {
+        let described = lines.filter(|line| !line.may_tell_more()).filter_map(|line| match &line.fact {
+            Fact::Workload(workload) => Some(((workload.kind, line.id.clone()), line.clone())),
+            _ => None,
+        });
+        Self(described.collect())
+    }
 }
 
 /// A value and the call that told it.
@@ -57,9 +74,20 @@ impl Scope {
             as_of: frame.as_of,
             lookback_days: frame.lookback_days,
             max_jobs: frame.max_jobs,
+            known: Arc::default(),
             entry: entry.clone(),
             ground: entry.ground(region),
         }
+    }
+
+    /// The same, when some workloads are known already.
+    pub(crate) fn knowing(self, known: &Arc<Known>) -> Self {
+        Self { known: known.clone(), ..self }
+    }
+
+    /// The line of a workload that need not be described again.
+    pub(crate) fn known(&self, kind: WorkloadKind, arn: &str) -> Option<&Line> {
+        if self.known.0.is_empty() { None } else { self.known.0.get(&(kind, ResourceId::new(arn))) }
     }
 
     /// The same, asking in another region of the account, for what is told only there. Facts and

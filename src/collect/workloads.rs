@@ -90,8 +90,15 @@ where
     // Most lists are empty, and thousands are asked for at a time: only what is described takes the room for it.
     if !listed.items.is_empty() {
         let described = listed.items.into_iter().map(|(found, read)| {
-            let description = describe(found.clone());
-            async move { line(scope, kind, found, read, description.await) }
+            let known = scope.known(kind, &found.arn).cloned();
+            let description = known.is_none().then(|| describe(found.clone()));
+            async move {
+                match (known, description) {
+                    (Some(known), _) => known,
+                    (None, Some(description)) => line(scope, kind, found, read, description.await),
+                    (None, None) => panic!("internal error: a workload that is not known is described"),
+                }
+            }
         });
         lines.extend(Box::pin(few_at_a_time(described)).await);
     }

@@ -122,7 +122,7 @@ mod tests {
             let underway = (begun.fetch_add(1, Ordering::SeqCst) + 1).saturating_sub(taken.load(Ordering::SeqCst));
             assert!(underway <= 4 * UNDERWAY, "{underway} underway");
             // The first of each hundred takes longest.
-            std::thread::sleep(std::time::Duration::from_micros(if item % 100 == 0 { 2_000 } else { 1 }));
+            std::thread::sleep(std::time::Duration::from_micros(if item.is_multiple_of(100) { 2_000 } else { 1 }));
             if *item == 4_000 { Err(*item) } else { Ok(*item) }
         };
         let mut seen = Vec::new();

@@ -76,6 +76,31 @@ impl Done {
     }
 }
 
+/// The lines of a file whose calls need not be made again. Flow logs are listed with subnets, and trails with buckets:
+/// where those may tell more, these are asked for with them.
+pub fn settled(lines: &[Line]) -> Vec<&Line> {
+    let open: BTreeSet<(Option<&Region>, &str)> =
+        lines.iter().filter(|line| line.may_tell_more()).filter_map(list_of).collect();
+    let trails_open = open.iter().any(|(_, service)| *service == "cloudtrail");
+    let is_settled = |line: &&Line| match &line.fact {
+        Fact::Bucket(_) if trails_open => false,
+        Fact::Subnet(_) => !open.contains(&(line.region.as_ref(), "ec2")),
+        _ => list_of(line).is_none_or(|list| !open.contains(&list)),
+    };
+    lines.iter().filter(|line| !line.may_tell_more()).filter(is_settled).collect()
+}
+
+/// The list a line is of, or belongs to: its region and service; none of lines that stand for themselves.
+fn list_of(line: &Line) -> Option<(Option<&Region>, &str)> {
+    let service = match &line.fact {
+        Fact::Listing(listing) => listing.call.split(':').next()?,
+        Fact::Trail(_) => "cloudtrail",
+        Fact::FlowLog(_) => "ec2",
+        _ => return None,
+    };
+    Some((line.region.as_ref(), service))
+}
+
 /// What a line of the second pass tells of, as a digest; none of lines that anybody else reads.
 pub fn thing(account: &AccountId, line: &Line) -> Option<u128> {
     let (kind, name) = match &line.fact {
@@ -111,7 +136,7 @@ impl Unread {
     /// Adds what a merge that is gone on with has read; what may be read now is still to be.
     pub fn add_read(&mut self, account: &AccountId, lines: &[Line]) {
         self.references.merge(References::of(lines));
-        self.done.mark_lines(account, lines.iter().filter(|line| !line.may_tell_more()));
+        self.done.mark_lines(account, settled(lines));
     }
 
     /// Adds what another one was given.

@@ -37,12 +37,16 @@ impl Organization {
 
     /// One whose AWS does not offer some things, by region.
     fn lacking(absent: BTreeMap<String, Vec<String>>, size: Size, name: &str, settings: Settings) -> Self {
-        let folder = fresh(Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep").join(name));
-        fs::create_dir_all(&folder).unwrap();
         // The same for all, the times of what it tells included.
         static NOW: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
         let mut estate = Estate::generate(size, *NOW);
         estate.absent = absent;
+        Self::like(estate, name, settings)
+    }
+
+    fn like(estate: Estate, name: &str, settings: Settings) -> Self {
+        let folder = fresh(Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep").join(name));
+        fs::create_dir_all(&folder).unwrap();
         Self { running: start(estate, settings).unwrap(), folder }
     }
 
@@ -198,6 +202,69 @@ fn a_run_ends_in_time_and_judges_what_it_has() {
     organization.goes_on("run");
     // Collecting alone is bounded; judging comes on top.
     eprintln!("ended after {took:?}");
+}
+
+/// One account with more to describe, and more that this reaches, than a run has time for.
+fn large(endpoints: usize) -> Estate {
+    let (mut buckets, mut listed, mut configs, mut subnets) =
+        (String::new(), String::new(), String::new(), String::new());
+    for number in 0..endpoints {
+        buckets += &format!("      capture-{number}: {{region: eu-west-1, versioning: Enabled}}\n");
+        listed += &format!("            - {{EndpointName: e{number}}}\n");
+        configs += &format!(
+            "            - {{EndpointConfigName: e{number}, ProductionVariants: [{{VariantName: all, ModelName: m}}], \
+             DataCaptureConfig: {{EnableCapture: true, InitialSamplingPercentage: 100, \
+             DestinationS3Uri: \"s3://capture-{number}/c\", CaptureOptions: [{{CaptureMode: Input}}]}}}}\n"
+        );
+        subnets += &format!("            - {{SubnetId: subnet-{number}, VpcId: vpc-0}}\n");
+    }
+    let estate = format!(
+        "organization: {{id: o-example123, root: r-exam, management: \"111122223333\"}}
+regions: [us-east-1, eu-west-1]
+accounts:
+  - id: \"111122223333\"
+    name: large
+    buckets:
+{buckets}    resources:
+      eu-west-1:
+        sagemaker:
+          models:
+            - {{ModelName: m, PrimaryContainer: {{ModelDataUrl: \"s3://capture-0/m\"}}}}
+          endpoint_configs:
+{configs}          endpoints:
+{listed}        ec2:
+          subnets:
+{subnets}"
+    );
+    Estate::from_yaml(&estate, jiff::Timestamp::now()).unwrap()
+}
+
+#[test]
+fn an_account_too_large_for_one_window_is_read_in_several() {
+    let settings = || Settings { latency: Duration::from_millis(60), ..Settings::default() };
+    let organization = Organization::like(large(60), "windows", settings());
+    assert_eq!(organization.audit("whole", &[]).code, 0);
+    let whole = results(&organization.out("whole"));
+    let share = |name: &str| results(&organization.out(name)).coverage.share;
+    let mut shares = Vec::new();
+    loop {
+        let resume: &[&str] = if shares.is_empty() { &[] } else { &["--resume"] };
+        let ran = organization.audit("run", &[&["--max-duration", "2s"], resume].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        shares.push(share("run"));
+        if organization.manifest("run")["complete"] == true {
+            break;
+        }
+        assert!(shares.len() < 20, "no end: {shares:?}");
+    }
+    assert!(shares.len() > 2, "one window was enough: {shares:?}");
+    eprintln!("in {} windows", shares.len());
+    assert_eq!(shares.last(), Some(&whole.coverage.share));
+    // Since when there are events counts from the start of each run.
+    let (run, whole) = (timeless(&organization.out("run")), timeless(&organization.out("whole")));
+    for member in ["findings", "coverage", "score", "accounts"] {
+        assert_eq!(run[member], whole[member], "{member}");
+    }
 }
 
 /// As for the AWS CLI; else another organization would be audited than the one that was named.

@@ -21,7 +21,7 @@ use super::sweep::{ACCOUNTS, Sweep, guarded, internal};
 use crate::aws::session::Entry;
 use crate::collect::listing::{malformed, required, together};
 use crate::collect::organizations::Chosen;
-use crate::collect::scope::{Answer, Scope};
+use crate::collect::scope::{Answer, Known, Scope};
 use crate::collect::{bedrock, bedrockagent, cloudtrail, s3, sagemaker};
 use crate::inventory::operations::Session;
 use crate::inventory::organizations::AccountEntry;
@@ -103,25 +103,27 @@ impl Sweep {
     /// None when the run ended before anything was learned that is not on disk already.
     async fn first_pass_of(&self, account: &Chosen) -> Result<Option<Counted>, CollectError> {
         let file = inventory_file(&account.id);
-        if let Some(lines) = self.store.kept(&file).await {
-            return Ok(Some(self.count(account, &lines)));
+        let earlier = self.store.earlier(&file).await;
+        if let Some(lines) = &earlier
+            && (self.store.completes || !lines.iter().any(Line::may_tell_more))
+        {
+            return Ok(Some(self.count(account, lines)));
         }
         if self.store.completes {
             return Ok(None);
         }
         let entry = self.entry(&account.id);
+        let known = Arc::new(Known::of(earlier.iter().flatten()));
         let mut lines =
-            AssertUnwindSafe(self.inventory(&entry, account)).catch_unwind().await.unwrap_or_else(|panic| {
+            AssertUnwindSafe(self.inventory(&entry, account, &known)).catch_unwind().await.unwrap_or_else(|panic| {
                 let unknown = Unknown::new("sts:AssumeRole", Why::Failed).in_account(&account.id);
                 vec![not_entered(account, unknown.saying(internal(panic.as_ref())))]
             });
-        if self.is_cut_short(&lines) && (lines.len() == 1 || self.store.has(&file)) {
+        if self.is_cut_short(&lines) && lines.len() == 1 {
             return Ok(None);
         }
-        // One that cannot be read back is no loss.
-        if self.store.has(&file)
-            && let Ok(old) = self.store.read(&file).await
-        {
+        // What was cut short twice is further on than before: what was described is not asked for again.
+        if let Some(old) = earlier {
             lines = again::inventory(&account.id, old.clone(), lines);
             // What is not written again changes no digest.
             if lines == old {
@@ -183,7 +185,7 @@ impl Sweep {
         account.selected || self.management.as_ref() == Some(&account.id)
     }
 
-    async fn inventory(&self, entry: &Entry, account: &Chosen) -> Vec<Line> {
+    async fn inventory(&self, entry: &Entry, account: &Chosen, known: &Arc<Known>) -> Vec<Line> {
         // Entered both at once; whoever asks for workloads hears why if that fails.
         let workloads = async {
             if account.selected {
@@ -211,7 +213,8 @@ impl Sweep {
         let trails = if self.reads_trails(account) { told } else { Vec::new() };
 
         let regions: BTreeSet<&Region> = read.iter().chain(&trails).collect();
-        let scopes: Vec<Scope> = regions.iter().map(|region| Scope::new(&self.frame, entry, region)).collect();
+        let scopes: Vec<Scope> =
+            regions.iter().map(|region| Scope::new(&self.frame, entry, region).knowing(known)).collect();
         let mut units: Vec<BoxFuture<'_, Vec<Line>>> = vec![guarded(&home, "s3", s3::list(&home))];
         for scope in &scopes {
             if trails.contains(&scope.region) {

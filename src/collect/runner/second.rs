@@ -20,7 +20,7 @@ use crate::collect::{cloudtrail, ec2, kms, listing, logs, s3};
 use crate::inventory::{Fact, Line};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Told;
-use crate::relate::done::Done;
+use crate::relate::done::{Done, settled};
 use crate::relate::reach::{Reading, References, readings};
 
 /// What evidence refers to is read too, and what that refers to, until nothing new is named. Chains of buckets are two
@@ -47,7 +47,7 @@ struct Unit {
     unlocated: BTreeSet<String>,
     /// Its trails are to be read too, but in regions where they were.
     trails: Option<BTreeSet<Region>>,
-    /// An earlier round has written its file.
+    /// An earlier round, or run, has written its file.
     before: bool,
 }
 
@@ -56,18 +56,18 @@ impl Sweep {
     pub(super) async fn second_pass(self: &Arc<Self>, mut census: Census) -> Result<(), CollectError> {
         let mut read = std::mem::take(&mut census.read_already);
         let mut written = std::mem::take(&mut census.written);
-        // What an interrupted run has read already says as much as what this one reads.
+        // What an interrupted run, a shard or this merge before has read says as much as what this one reads; what failed
+        // in it may be read now.
         let mut kept = stream::iter(census.entered.difference(&written).cloned().collect::<Vec<_>>())
-            .map(|account| async { (self.store.kept(&reached_file(&account)).await, account) })
+            .map(|account| async { (self.store.earlier(&reached_file(&account)).await, account) })
             .buffered(READ_BACK);
         // Where accounts have listed their trails that the first pass left out.
         let mut trails: BTreeMap<AccountId, BTreeSet<Region>> = BTreeMap::new();
         while let Some((lines, account)) = self.stop().or(kept.next()).await.flatten() {
             let Some(lines) = lines else { continue };
-            // Files of shards are kept as a whole; what failed in them, or in this merge before, may be read now.
-            let told = || lines.iter().filter(|line| !self.store.completes || !line.may_tell_more());
-            read.mark_lines(&account, told());
-            trails.entry(account.clone()).or_default().extend(told().filter_map(lists_trails).cloned());
+            let told = settled(&lines);
+            trails.entry(account.clone()).or_default().extend(told.iter().copied().filter_map(lists_trails).cloned());
+            read.mark_lines(&account, told);
             census.references.merge(References::of(&lines));
             written.insert(account);
         }
@@ -118,26 +118,23 @@ impl Sweep {
         Ok(())
     }
 
-    /// None when the run ended before what is on disk could be bettered. What an earlier round read is bettered by
-    /// whatever is added to it.
+    /// What an earlier round or run read is bettered by whatever is added to it.
     async fn reached(&self, unit: Unit) -> Result<Option<Reached>, CollectError> {
         let file = reached_file(&unit.account);
         let lines = self.read_reached(&self.entry(&unit.account), &unit).await;
-        if !unit.before && self.is_cut_short(&lines) && self.store.has(&file) {
-            return Ok(None);
-        }
-        let old = if self.store.has(&file) { self.store.read(&file).await.map(Some) } else { Ok(None) };
-        let lines = match (unit.before, old) {
-            (true, old) => again::bettered(&unit.account, old?.unwrap_or_default(), lines),
-            (false, Ok(Some(old))) => again::reached(&unit.account, old, lines),
-            // One that cannot be read back is no loss.
-            (false, Ok(None) | Err(_)) => lines,
+        let old = if unit.before { Some(self.store.read(&file).await?) } else { None };
+        let lines = match &old {
+            Some(old) => again::bettered(&unit.account, old.clone(), lines),
+            None => lines,
         };
         let mut told = Done::default();
         told.mark_lines(&unit.account, &lines);
         let trails = lines.iter().filter_map(lists_trails).cloned().collect();
         let reached = Reached { references: References::of(&lines), told, trails, account: unit.account };
-        self.store.write(file, lines).await?;
+        // What is not written again changes no digest.
+        if old.is_none_or(|old| old != lines) {
+            self.store.write(file, lines).await?;
+        }
         Ok(Some(reached))
     }
 
@@ -171,7 +168,7 @@ impl Sweep {
             let more = self.read_reached(entry, &unit).await;
             read.mark_lines(&entry.account, &more);
             known.merge(References::of(&more));
-            lines = again::merged(&entry.account, lines, more);
+            lines = again::bettered(&entry.account, lines, more);
         }
         if !lines.is_empty() {
             self.store.write(reached_file(&entry.account), lines).await?;

@@ -38,15 +38,13 @@ impl Store {
         self.sink.done(file)
     }
 
-    /// The lines of a file that an interrupted run completed; none if there is something in it that this run may read,
-    /// or if it cannot be read back.
-    pub(super) async fn kept(&self, file: &str) -> Option<Vec<Line>> {
+    /// The lines of a file that an interrupted run wrote; none if it cannot be read back, which is no loss.
+    pub(super) async fn earlier(&self, file: &str) -> Option<Vec<Line>> {
         if !self.has(file) {
             return None;
         }
         match self.read(file).await {
-            Ok(lines) if self.completes || !lines.iter().any(Line::may_tell_more) => Some(lines),
-            Ok(_) => None,
+            Ok(lines) => Some(lines),
             Err(error) => {
                 tracing::warn!("{file} is collected again: {error}");
                 None
