@@ -249,18 +249,22 @@ impl References {
                     self.destination(line, arn);
                 }
             }
+            Fact::Subnet(subnet) => {
+                // Flow logs of who shares it are seen by none but the sharer.
+                if let (Ok(Some(place)), Some(region)) = (&subnet.place, region)
+                    && place.owner != line.account
+                {
+                    let names = self.subnets.entry((place.owner.clone(), region.clone())).or_default();
+                    names.insert(subnet.id.clone());
+                }
+            }
             Fact::LogGroup(group) => {
                 let key = group.settings.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| s.kms_key.as_ref());
                 if let (Some(key), Some(region)) = (key, region) {
                     self.key(line, region, key);
                 }
             }
-            Fact::Account(_)
-            | Fact::Listing(_)
-            | Fact::EndpointMetrics(_)
-            | Fact::BucketProbe(_)
-            | Fact::Subnet(_)
-            | Fact::Key(_) => {}
+            Fact::Account(_) | Fact::Listing(_) | Fact::EndpointMetrics(_) | Fact::BucketProbe(_) | Fact::Key(_) => {}
         }
     }
 

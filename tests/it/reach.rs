@@ -1,6 +1,8 @@
 //! What is left to be read of an organization, put together account by account.
 
-use locard::model::ids::Partition;
+use locard::inventory::ec2::{Subnet, SubnetPlace};
+use locard::inventory::{Fact, Line};
+use locard::model::ids::{AccountId, Partition, Region};
 use locard::relate::done::Done;
 use locard::relate::reach::{References, readings};
 
@@ -35,4 +37,27 @@ fn forgetting_what_was_read_changes_nothing_of_what_is_left() {
         lean.forget(&home, &done);
         assert_eq!(readings(&lean, &home, &done, true), readings(&whole, &home, &done, true), "{nth}, once more");
     }
+}
+
+/// Flow logs of a shared VPC are seen by its owner alone, who may run no AI.
+#[test]
+fn the_owner_of_a_shared_subnet_is_asked_for_its_flow_logs() {
+    let (guest, owner, region) =
+        (AccountId::new("111122223333"), AccountId::new("444455556666"), Region::new("eu-west-1"));
+    let subnet = |place| {
+        let fact = Fact::Subnet(Subnet { id: "subnet-1".into(), place });
+        Line::new(&guest, Some(&region), "subnet-1", Vec::new(), fact)
+    };
+    let reads = |place| {
+        let mut done = Done::default();
+        let lines = [subnet(place)];
+        done.mark_lines(&guest, &lines);
+        readings(&References::of(&lines), &region, &done, true)
+    };
+    let of = |owner: &AccountId| Ok(Some(SubnetPlace { vpc: "vpc-1".into(), owner: owner.clone() }));
+    let [reading] = &reads(of(&owner))[..] else { panic!("one reading") };
+    assert_eq!((&reading.account, &reading.region, reading.things()), (&owner, &region, 1));
+    assert!(reading.subnets.contains("subnet-1"));
+    assert_eq!(reads(of(&guest)), []);
+    assert_eq!(reads(Ok(None)), []);
 }
