@@ -637,13 +637,9 @@ fn endpoint(
         Observed::Known(live) if live.started => Ok(false),
         _ => state.config.clone().map(|c| !c.variants.is_empty() && c.variants.iter().all(|v| v.serverless)),
     };
-    let invoked = facts
-        .lines
-        .iter()
-        .find_map(|l| match &l.fact {
-            Fact::EndpointMetrics(metrics) if l.region.as_ref() == Some(region) => Some(metrics.invoked.clone()),
-            _ => None,
-        })
+    let metrics = index.own.endpoint_metrics.get(region);
+    let invoked = metrics
+        .map(|seen| seen.fact.invoked.clone())
         .unwrap_or_else(|| Err(not_collected("cloudwatch:ListMetrics").in_account(id).in_region(region)));
     match serves(workload, &invoked) {
         Ok(true) => {}
@@ -672,11 +668,7 @@ fn endpoint(
     };
     let mut resource = node("endpoint", line.id.clone(), id, Some(region), view.value());
     resource.counts_for = vec![id.clone()];
-    let metrics = facts
-        .lines
-        .iter()
-        .filter(|l| l.region.as_ref() == Some(region) && matches!(l.fact, Fact::EndpointMetrics(_)))
-        .flat_map(reads);
+    let metrics = metrics.into_iter().flat_map(|seen| seen.evidence());
     let logs = index.log_group(id, region, &group).into_iter().flat_map(Seen::evidence);
     evidence(&mut resource, reads(line).into_iter().chain(metrics).chain(logs).chain(events.evidence(index)));
     graph.resources.push(resource);
@@ -840,9 +832,10 @@ fn networks(index: &Index<'_>, found: &Found<'_>, graph: &mut AccountGraph, gaps
         if let (false, Err(unknown)) = (vpcs.is_empty(), network::listed(index, id, region)) {
             gaps.add_carriers(Source::NetworkFlows, Some(region), &unknown);
         }
+        let interfaces = network::of_interfaces(index, region);
         for (vpc, subnets) in vpcs {
             let resource_id = names::vpc(&index.shared.partition, region, id, &vpc);
-            let view = network::view(index, region, &vpc, &subnets);
+            let view = network::view(index, region, &vpc, &subnets, &interfaces);
             let mut resource = node("ai_vpc", resource_id.clone(), id, Some(region), view.value());
             resource.counts_for = vec![id.clone()];
             let chains = index

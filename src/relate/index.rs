@@ -76,6 +76,9 @@ pub(crate) struct Index<'a> {
     pub held_groups: BTreeMap<GroupKey, Vec<Held>>,
     /// Buckets that receive server access logs of a reached bucket of its own.
     logged_to: BTreeSet<&'a str>,
+    /// Of the reached buckets in a region, and of those in an unknown one, the first of which it is not known where its
+    /// access log goes.
+    logs_elsewhere: BTreeMap<Option<&'a Region>, (&'a str, &'a Unknown)>,
 }
 
 impl<'a> Index<'a> {
@@ -102,6 +105,7 @@ impl<'a> Index<'a> {
             held: BTreeMap::new(),
             held_groups: BTreeMap::new(),
             logged_to: BTreeSet::new(),
+            logs_elsewhere: BTreeMap::new(),
             own,
         };
         index.gather_uses();
@@ -162,6 +166,9 @@ impl<'a> Index<'a> {
 
     fn hold_access_logs(&mut self) {
         for (name, seen) in self.own.buckets.clone() {
+            if let (Observed::Unknown(unknown), Some(region)) = (&seen.fact.access_logging, self.own.owned.get(name)) {
+                self.logs_elsewhere.entry(*region).or_insert((name, unknown));
+            }
             let Some(logging) = seen.fact.access_logging.known() else { continue };
             self.logged_to.insert(&logging.target_bucket);
             self.hold_access(Holder::Bucket(logging.target_bucket.clone()), logging.target_prefix.clone(), name);
@@ -352,11 +359,9 @@ impl<'a> Index<'a> {
             return Ok(true);
         }
         let Some(region) = self.own.owned.get(name) else { return Ok(false) };
-        for (other, seen) in &self.own.buckets {
-            let near = self.own.owned.get(other).is_some_and(|at| at == region || at.is_none() || region.is_none());
-            if let (true, Observed::Unknown(unknown)) = (near, &seen.fact.access_logging) {
-                return Err(unknown.clone());
-            }
+        let near = self.logs_elsewhere.iter().filter(|(at, _)| *at == region || at.is_none() || region.is_none());
+        if let Some((_, unknown)) = near.map(|(_, of)| of).min_by_key(|(name, _)| *name) {
+            return Err((*unknown).clone());
         }
         if self.shared.ended {
             // Which buckets would have been reached is not known.

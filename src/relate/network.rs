@@ -138,17 +138,15 @@ const V2_FIELDS: &[&str] = &[
     "log-status",
 ];
 
-fn has_fields(log: &FlowLog, wanted: &[&str]) -> bool {
+/// The fields of a log's records.
+fn fields(log: &FlowLog) -> BTreeSet<&str> {
     match &log.format {
         // The default format is version 2, in its order.
-        None => wanted.iter().all(|f| V2_FIELDS.contains(f)),
-        Some(format) => {
-            let fields: BTreeSet<&str> = format
-                .split(|c: char| c.is_whitespace() || c == ',')
-                .map(|f| f.trim_matches(['$', '{', '}']))
-                .collect();
-            wanted.iter().all(|f| fields.contains(f))
-        }
+        None => V2_FIELDS.iter().copied().collect(),
+        Some(format) => format
+            .split(|c: char| c.is_whitespace() || c == ',')
+            .map(|field| field.trim_matches(['$', '{', '}']))
+            .collect(),
     }
 }
 
@@ -178,87 +176,126 @@ pub(super) fn logs_of<'a>(
 
 /// Whether the flow logs of a place are all known.
 pub(super) fn listed(index: &Index<'_>, account: &AccountId, region: &Region) -> Told<()> {
-    let unasked = || Err(index.unread(account, CALL).in_region(region));
+    let unasked = || {
+        let unread = index.unread(account, CALL).in_region(region);
+        Err(match unread.why {
+            Why::Foreign => unread.saying("the subnet is shared: its owner's flow logs are not visible"),
+            _ => unread,
+        })
+    };
     index.flow_logs_listed(account, region).cloned().unwrap_or_else(unasked)
 }
 
-/// A VPC as checks see it.
-pub(super) fn view(index: &Index<'_>, region: &Region, vpc: &str, subnets: &BTreeSet<String>) -> AiVpc {
-    let listed = |account: &AccountId| listed(index, account, region);
-    let account = index.account;
-    let mut logs = logs_of(index, region, vpc, subnets);
-    let of_interfaces = index.flow_logs(account, region).into_iter().filter(|seen| is_of_interface(seen.fact));
-    logs.extend(of_interfaces.filter(|seen| possible(&seen.fact.active)).map(|seen| (account.clone(), seen)));
-    let list = subnets
-        .iter()
-        .map(|id| {
-            // A participant of a shared VPC sees only its own flow logs, so the owner's may cover it besides.
-            let complete = match sharer(index, region, id) {
-                Some(owner) if index.flow_logs_listed(&owner, region).is_none() => {
-                    let owned = Unknown::new(CALL, Why::Foreign).in_account(&owner).in_region(region);
-                    Err(owned.saying("the subnet is shared: its owner's flow logs are not visible"))
-                }
-                Some(owner) => listed(account).and(listed(&owner)),
-                None => listed(account),
-            };
-            subnet(index, region, id, vpc, &logs, &complete)
-        })
-        .collect();
-    AiVpc { id: vpc.to_owned(), subnets: Ok(list) }
+/// Which connections records must show.
+const DIRECTIONS: [&str; 2] = ["ACCEPT", "REJECT"];
+/// Fields that records must have: none in particular, those of an ordinary investigation, and those beyond version 2.
+const NEEDS: [&[&str]; 3] =
+    [&[], &["srcaddr", "dstaddr", "srcport", "dstport", "protocol", "bytes", "start", "end", "action"], V5_FIELDS];
+const ANYTHING: usize = 0;
+const V2: usize = 1;
+const V5: usize = 2;
+
+/// Whether something records each direction, without and with arriving anywhere, with what records must have.
+pub(super) struct Votes([[[Told<bool>; NEEDS.len()]; 2]; DIRECTIONS.len()]);
+
+impl Votes {
+    /// Those of a flow log, on what it watches.
+    fn of(index: &Index<'_>, logger: &AccountId, region: &Region, log: &FlowLog) -> Self {
+        let (arrives, fields) = (delivers(index, logger, region, log), fields(log));
+        // Whose an interface is locard does not read: it may be that of a workload.
+        let covers = match is_of_interface(log) {
+            true => Err(Unknown::new(CALL, Why::Undecidable).in_account(logger).in_region(region).saying(format!(
+                "whether interface {} of flow log {} is a workload's is not read",
+                log.resource, log.id
+            ))),
+            false => Ok(true),
+        };
+        Self(DIRECTIONS.map(|direction| {
+            let traffic = log.traffic.clone().map(|traffic| traffic == "ALL" || traffic == direction);
+            [Ok(true), arrives.clone()].map(|arrives| {
+                NEEDS.map(|wanted| {
+                    let has = Ok(wanted.iter().all(|field| fields.contains(field)));
+                    all([log.active.clone(), traffic.clone(), arrives.clone(), has, covers.clone()])
+                })
+            })
+        }))
+    }
+
+    /// Whether any of them does, or `unlisted` may.
+    fn any(votes: &[&Self], unlisted: &Told<bool>) -> Self {
+        let at = |direction: usize, arriving: usize, needs: usize| {
+            any(votes.iter().map(|votes| votes.0[direction][arriving][needs].clone()).chain([unlisted.clone()]))
+        };
+        Self(std::array::from_fn(|direction| {
+            std::array::from_fn(|arriving| std::array::from_fn(|needs| at(direction, arriving, needs)))
+        }))
+    }
+
+    fn get(&self, direction: usize, delivered: bool, needs: usize) -> Told<bool> {
+        self.0[direction][usize::from(delivered)][needs].clone()
+    }
+
+    /// Each direction that is recorded needs the fields, in records that arrive where any do.
+    fn has(&self, needs: usize) -> Told<bool> {
+        let each = (0..DIRECTIONS.len()).flat_map(|direction| [(direction, false), (direction, true)]);
+        all(each.map(|(direction, delivered)| {
+            any([not(self.get(direction, delivered, ANYTHING)), self.get(direction, delivered, needs)])
+        }))
+    }
+}
+
+/// What the flow logs of single interfaces of the account may record in a region.
+pub(super) fn of_interfaces(index: &Index<'_>, region: &Region) -> Votes {
+    let logs = index.flow_logs(index.account, region);
+    let logs = logs.into_iter().map(|seen| seen.fact).filter(|log| is_of_interface(log) && possible(&log.active));
+    let votes: Vec<Votes> = logs.map(|log| Votes::of(index, index.account, region, log)).collect();
+    Votes::any(&votes.iter().collect::<Vec<_>>(), &Ok(false))
 }
 
 fn is_of_interface(log: &FlowLog) -> bool {
     log.resource.starts_with("eni-")
 }
 
-fn subnet(
+/// A VPC as checks see it; what is told of single interfaces is the same for all.
+pub(super) fn view(
     index: &Index<'_>,
     region: &Region,
-    id: &str,
     vpc: &str,
-    logs: &[(AccountId, Seen<'_, FlowLog>)],
-    complete: &Told<()>,
-) -> AiSubnet {
-    let mine: Vec<(&AccountId, &FlowLog)> = logs
+    subnets: &BTreeSet<String>,
+    interfaces: &Votes,
+) -> AiVpc {
+    let listed = |account: &AccountId| listed(index, account, region);
+    let account = index.account;
+    let logs = logs_of(index, region, vpc, subnets);
+    let votes: Vec<(&str, Votes)> = logs
         .iter()
-        .map(|(logger, seen)| (logger, seen.fact))
-        .filter(|(_, log)| log.resource == vpc || log.resource == id || is_of_interface(log))
+        .map(|(logger, seen)| (seen.fact.resource.as_str(), Votes::of(index, logger, region, seen.fact)))
         .collect();
-    // Whose an interface is locard does not read: it may be that of a workload here.
-    let covers = |logger: &AccountId, log: &FlowLog| match is_of_interface(log) {
-        true => Err(Unknown::new(CALL, Why::Undecidable)
-            .in_account(logger)
-            .in_region(region)
-            .saying(format!("whether interface {} of flow log {} is a workload's is not read", log.resource, log.id))),
-        false => Ok(true),
-    };
-    let unlisted = || complete.clone().map(|()| false);
-    let records = |direction: &str, delivered: bool, fields: &[&str]| {
-        any(mine
-            .iter()
-            .map(|(logger, log)| {
-                let traffic = log.traffic.clone().map(|t| t == "ALL" || t == direction);
-                let arrives = if delivered { delivers(index, logger, region, log) } else { Ok(true) };
-                all([log.active.clone(), traffic, arrives, Ok(has_fields(log, fields)), covers(logger, log)])
-            })
-            .chain([unlisted()]))
-    };
-    // Each direction that is recorded needs them, in records that arrive where any do.
-    let fields = |wanted: &[&str]| {
-        all(["ACCEPT", "REJECT"].map(|direction| {
-            let anywhere = any([not(records(direction, false, &[])), records(direction, false, wanted)]);
-            let arriving = any([not(records(direction, true, &[])), records(direction, true, wanted)]);
-            all([anywhere, arriving])
-        }))
-    };
+    let list = subnets
+        .iter()
+        .map(|id| {
+            // A participant of a shared VPC sees only its own flow logs, so the owner's may cover it besides.
+            let complete = match sharer(index, region, id) {
+                Some(owner) => listed(account).and(listed(&owner)),
+                None => listed(account),
+            };
+            let mine = votes.iter().filter(|(resource, _)| *resource == vpc || resource == id).map(|(_, votes)| votes);
+            let mine: Vec<&Votes> = mine.chain([interfaces]).collect();
+            subnet(id, &Votes::any(&mine, &complete.map(|()| false)))
+        })
+        .collect();
+    AiVpc { id: vpc.to_owned(), subnets: Ok(list) }
+}
+
+fn subnet(id: &str, votes: &Votes) -> AiSubnet {
     AiSubnet {
         id: id.to_owned(),
-        accept: records("ACCEPT", false, &[]),
-        reject: records("REJECT", false, &[]),
-        accept_delivered: records("ACCEPT", true, &[]),
-        reject_delivered: records("REJECT", true, &[]),
-        v2_fields: fields(&["srcaddr", "dstaddr", "srcport", "dstport", "protocol", "bytes", "start", "end", "action"]),
-        v5_fields: fields(V5_FIELDS),
+        accept: votes.get(0, false, ANYTHING),
+        reject: votes.get(1, false, ANYTHING),
+        accept_delivered: votes.get(0, true, ANYTHING),
+        reject_delivered: votes.get(1, true, ANYTHING),
+        v2_fields: votes.has(V2),
+        v5_fields: votes.has(V5),
     }
 }
 

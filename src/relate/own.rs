@@ -11,6 +11,7 @@ use crate::inventory::ec2::{FlowLog, Subnet};
 use crate::inventory::kms::KeyState;
 use crate::inventory::logs::{LogDeliveries, LogGroup};
 use crate::inventory::s3::Bucket;
+use crate::inventory::sagemaker::EndpointMetrics;
 use crate::inventory::workload::{Placement, S3Role, Workload};
 use crate::inventory::{AccountFacts, Fact, Line};
 use crate::model::ids::{AccountId, Region};
@@ -117,6 +118,7 @@ pub(crate) struct Own<'f> {
     /// Outcome of `ec2:DescribeFlowLogs`; a region that is missing was not asked.
     pub flow_logs_listed: BTreeMap<&'f Region, Told<()>>,
     pub deliveries: BTreeMap<&'f Region, Seen<'f, LogDeliveries>>,
+    pub endpoint_metrics: BTreeMap<&'f Region, Seen<'f, EndpointMetrics>>,
     pub keys: BTreeMap<&'f str, &'f Told<KeyState>>,
     /// Uses by its workloads, by bucket.
     pub uses: BTreeMap<String, BTreeSet<Use>>,
@@ -141,6 +143,7 @@ impl<'f> Own<'f> {
             flow_logs: BTreeMap::new(),
             flow_logs_listed: BTreeMap::new(),
             deliveries: BTreeMap::new(),
+            endpoint_metrics: BTreeMap::new(),
             keys: BTreeMap::new(),
             uses: BTreeMap::new(),
             subnet_uses: BTreeMap::new(),
@@ -192,6 +195,9 @@ impl<'f> Own<'f> {
             }
             (Fact::LogDeliveries(deliveries), Some(region)) => {
                 self.deliveries.insert(region, Seen { fact: deliveries, line });
+            }
+            (Fact::EndpointMetrics(metrics), Some(region)) => {
+                self.endpoint_metrics.entry(region).or_insert(Seen { fact: metrics, line });
             }
             (Fact::Key(key), _) => {
                 self.keys.insert(&key.reference, &key.state);
