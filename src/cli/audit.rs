@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::args::{Global, Output, Rules};
-use crate::cli::collect::{self, SweepArgs};
+use crate::cli::collect::{self, Phase, SweepArgs};
 use crate::cli::exit::Exit;
 use crate::cli::pipeline;
 use crate::files::SnapshotReader;
@@ -29,5 +29,7 @@ pub(super) fn run(global: &Global, args: AuditArgs) -> anyhow::Result<Exit> {
     // From disk, through the same door as `evaluate`: what is judged is what was sealed.
     let reader = SnapshotReader::open(&swept.run.snapshot(), Some(&swept.digest))?;
     let draft = pipeline::judge(reader, &rules, &config, None, swept.run.dir())?;
-    pipeline::conclude(draft, &config, &swept.run, &args.output, global)
+    let exit = pipeline::conclude(draft, &config, &swept.run, &args.output, global)?;
+    swept.listening.enter(Phase::Delivered);
+    Ok(exit)
 }

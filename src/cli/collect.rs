@@ -1,8 +1,8 @@
 //! `locard collect`: the snapshot alone; and the sweep that `locard audit` begins with.
 
 use std::ops::Deref;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -96,14 +96,15 @@ pub(super) struct Swept {
     pub digest: String,
     /// By Ctrl-C or the like; the snapshot is sealed as incomplete.
     pub interrupted: bool,
-    /// Listens for signals as long as it lives: one once listened for no longer ends the process by itself.
-    _listening: Threads,
+    /// A signal once listened for no longer ends the process by itself.
+    pub listening: Listening,
 }
 
 pub(super) fn run(global: &Global, args: CollectArgs) -> anyhow::Result<Exit> {
     let config = global.config()?;
     let swept = sweep(global, &config, &args.sweep)?;
     out::print(&format!("{}\nsha256 {}\n", swept.run.shown(SNAPSHOT), swept.digest))?;
+    swept.listening.enter(Phase::Delivered);
     Ok(if swept.interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
@@ -111,11 +112,15 @@ pub(super) fn run(global: &Global, args: CollectArgs) -> anyhow::Result<Exit> {
 /// leaves the machine, but for those to the bucket that a run goes to.
 pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyhow::Result<Swept> {
     let options = options(config, args)?;
+    let runtime = runtime()?;
+    // Whatever is waited for from here on counts.
+    if let Some(most) = args.max_duration {
+        runtime.spawn(runner::end_after(most, options.stop.clone()));
+    }
     let run = RunFolder::open(&args.out, &args.store, &args.access.credentials())?;
     let resume = run.begun(args.resume)?;
-    let runtime = runtime()?;
-    let sweeping = listen(&runtime, &options.stop);
-    let collected = collect(global, options, &run, resume, &runtime);
+    let listening = Listening::begin(runtime, &options.stop, &run);
+    let collected = collect(global, options, &run, resume, listening.runtime());
     let (outcome, writer) = collected.inspect_err(|_| run.rescue())?;
     if outcome.entered == 0 && outcome.ended_early.is_none() {
         match args.shard {
@@ -132,8 +137,7 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
     };
     let digest = writer.finish(ending)?;
     run.copy(&writer, outcome.ended_early.is_some()).inspect_err(|_| run.rescue())?;
-    // The snapshot is sealed, and results are files that appear whole: nothing is left to tidy up.
-    sweeping.store(false, Ordering::Relaxed);
+    listening.enter(Phase::Judging);
     if let Some(unknown) = &outcome.not_listed {
         let said = visible(&unknown.sentence());
         if outcome.single_account && !outcome.list_kept {
@@ -165,7 +169,7 @@ pub(super) fn sweep(global: &Global, config: &Config, args: &SweepArgs) -> anyho
         Some(Cause::TimeUp | Cause::Credentials | Cause::Unreachable) | None => {}
     }
     let interrupted = outcome.ended_early == Some(Cause::Interrupted);
-    Ok(Swept { run, digest, interrupted, _listening: runtime })
+    Ok(Swept { run, digest, interrupted, listening })
 }
 
 /// Says how many calls another run might get answered.
@@ -220,24 +224,73 @@ pub(super) fn runtime() -> anyhow::Result<Threads> {
     Ok(Threads(Some(runtime)))
 }
 
-/// Lets signals end a run; what is given back is true as long as there is a snapshot to be sealed first.
-pub(super) fn listen(runtime: &Runtime, stop: &Stop) -> Arc<AtomicBool> {
-    let sweeping = Arc::new(AtomicBool::new(true));
-    runtime.spawn(end_on_signals(stop.clone(), Arc::clone(&sweeping)));
-    sweeping
+/// How far a run is, for whoever wants to end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// There is a snapshot to be sealed first.
+    Sweeping,
+    /// It is where it belongs, and results are files that appear whole.
+    Judging,
+    /// And so are the results.
+    Delivered,
 }
 
-/// The first signal ends the sweep, another one, or one while nothing is swept, the process.
+/// Lets signals end a run, as long as it lives.
+pub(super) struct Listening {
+    threads: Threads,
+    phase: Arc<AtomicU8>,
+}
+
+impl Listening {
+    pub(super) fn begin(threads: Threads, stop: &Stop, run: &RunFolder) -> Self {
+        let phase = Arc::new(AtomicU8::new(Phase::Sweeping as u8));
+        threads.spawn(end_on_signals(stop.clone(), Arc::clone(&phase), run.scratch().map(Path::to_path_buf)));
+        Self { threads, phase }
+    }
+
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.threads
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+}
+
+/// The first signal ends the sweep, another one, or one while results are made, the process; of a run that is over none
+/// changes anything any more. `scratch`: where files of the run lie that go elsewhere.
 #[expect(clippy::exit, reason = "what runs on in other threads cannot be told to stop; the code is documented")]
-async fn end_on_signals(stop: Stop, sweeping: Arc<AtomicBool>) {
+async fn end_on_signals(stop: Stop, phase: Arc<AtomicU8>, scratch: Option<PathBuf>) {
+    let mut heard = false;
     loop {
         signal().await;
-        if stop.cause() == Some(Cause::Interrupted) || !sweeping.load(Ordering::Relaxed) {
-            std::process::exit(i32::from(Exit::Interrupted.code()));
+        let at = phase.load(Ordering::Relaxed);
+        if at == Phase::Delivered as u8 {
+            continue;
         }
-        stop.stop(Cause::Interrupted);
-        // Whatever ended it before, whoever signals now does not want to wait.
-        sweeping.store(stop.cause() == Some(Cause::Interrupted), Ordering::Relaxed);
+        if at == Phase::Sweeping as u8 && !heard {
+            heard = true;
+            stop.stop(Cause::Interrupted);
+            continue;
+        }
+        match scratch {
+            Some(dir) if at == Phase::Sweeping as u8 => {
+                let dir = dir.display();
+                out::say(&format!(
+                    "interrupted: what was collected is in {dir}: go on with --resume --work-dir {dir}\n"
+                ));
+            }
+            Some(dir) => {
+                // It is a copy by now; if it cannot be removed, nothing but its room is lost.
+                let _ = std::fs::remove_dir_all(dir);
+                out::say("interrupted: the snapshot is sealed, `locard evaluate` judges it\n");
+            }
+            None if at == Phase::Judging as u8 => {
+                out::say("interrupted: the snapshot is sealed, `locard evaluate` judges it\n");
+            }
+            None => {}
+        }
+        std::process::exit(i32::from(Exit::Interrupted.code()));
     }
 }
 
@@ -270,8 +323,7 @@ fn collect(
 ) -> anyhow::Result<(CollectOutcome, Arc<SnapshotWriter>)> {
     let stop = options.stop.clone();
     let Some(connected) = runtime.block_on(stop.or(runner::connect(options))) else {
-        let (exit, message) = (Exit::Interrupted, "interrupted before anything was read".to_owned());
-        return Err(Refused { exit, message, help: None }.into());
+        return Err(nothing_read(&stop));
     };
     let collection = connected.map_err(explained)?;
     let plan = collection.plan();
@@ -299,6 +351,19 @@ fn collect(
                 writer.discard()?;
             }
             Err(explained(error))
+        }
+    }
+}
+
+/// What to say of a run that was to end before it was known who is calling.
+pub(super) fn nothing_read(stop: &Stop) -> anyhow::Error {
+    match stop.cause() {
+        Some(Cause::TimeUp) => {
+            Refused::no_result("the time was up before anything was read", "allow more with --max-duration")
+        }
+        _ => {
+            let (exit, message) = (Exit::Interrupted, "interrupted before anything was read".to_owned());
+            Refused { exit, message, help: None }.into()
         }
     }
 }
@@ -474,7 +539,6 @@ fn options(config: &Config, args: &SweepArgs) -> anyhow::Result<Options> {
         max_described_jobs: bounded(config.requirements.max_described_jobs)?,
         shard: args.shard,
         limits: Limits { share: args.max_rate.unwrap_or(config.max_rate), ..Limits::from(config.timeouts) },
-        max_duration: args.max_duration,
         ..Options::default()
     })
 }

@@ -78,9 +78,9 @@ struct Completion {
     interrupted: bool,
     /// Why AWS could no longer be asked.
     cut_off: Option<anyhow::Error>,
-    /// Listens for signals as long as it lives: one once listened for no longer ends the process by itself.
+    /// A signal once listened for no longer ends the process by itself.
     #[cfg(feature = "aws")]
-    listening: Option<(crate::cli::collect::Threads, Arc<std::sync::atomic::AtomicBool>)>,
+    listening: Option<crate::cli::collect::Listening>,
 }
 
 pub(super) fn run(global: &Global, args: MergeArgs) -> anyhow::Result<Exit> {
@@ -104,14 +104,14 @@ pub(super) fn run(global: &Global, args: MergeArgs) -> anyhow::Result<Exit> {
         Ok((completion, digest))
     });
     let (mut completion, digest) = merged.inspect_err(|_| run.rescue())?;
-    #[cfg(feature = "aws")]
-    if let Some((_, sealing)) = &completion.listening {
-        sealing.store(false, std::sync::atomic::Ordering::Relaxed);
-    }
     for line in warnings(&whole, &completion) {
         out::say(&format!("warning: {}\n", visible(&line)));
     }
     out::print(&format!("{}\nsha256 {digest}\n", run.shown(SNAPSHOT)))?;
+    #[cfg(feature = "aws")]
+    if let Some(listening) = &completion.listening {
+        listening.enter(crate::cli::collect::Phase::Delivered);
+    }
     if let Some(error) = completion.cut_off.take() {
         return Err(error);
     }
@@ -293,10 +293,10 @@ fn complete(
     let options = options(config, args, whole)?;
     let runtime = collect::runtime()?;
     let stop = options.stop.clone();
-    let sealing = collect::listen(&runtime, &stop);
+    let listening = collect::Listening::begin(runtime, &stop, run);
+    let runtime = listening.runtime();
     let Some(connected) = runtime.block_on(stop.or(runner::connect(options))) else {
-        let message = "interrupted before anything was read".to_owned();
-        return Err(crate::cli::exit::Refused { exit: Exit::Interrupted, message, help: None }.into());
+        return Err(collect::nothing_read(&stop));
     };
     let collection = match connected {
         Ok(collection) => collection,
@@ -310,8 +310,7 @@ fn complete(
                 let message = format!("{error}; the snapshot is sealed as incomplete");
                 Refused::no_result(message, "go on with --resume, or merge with --offline")
             });
-            let listening = Some((runtime, sealing));
-            return Ok(Completion { unread, by: before, cut_off, listening, ..Completion::default() });
+            return Ok(Completion { unread, by: before, cut_off, listening: Some(listening), ..Completion::default() });
         }
     };
     let (run_id, as_of) = (writer.run_id().to_owned(), writer.as_of());
@@ -330,7 +329,7 @@ fn complete(
         unread: if outcome.ended_early.is_some() { unread } else { 0 },
         interrupted: outcome.ended_early == Some(runner::Cause::Interrupted),
         cut_off: collect::cut_off(outcome.ended_early),
-        listening: Some((runtime, sealing)),
+        listening: Some(listening),
     })
 }
 

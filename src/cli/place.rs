@@ -121,6 +121,12 @@ impl RunFolder {
         &self.dir
     }
 
+    /// The folder, if it is only there until its files are elsewhere.
+    #[cfg(feature = "aws")]
+    pub(super) fn scratch(&self) -> Option<&Path> {
+        self.scratch.as_ref().map(Scratch::path)
+    }
+
     /// The snapshot of the run, on this machine.
     pub(super) fn snapshot(&self) -> PathBuf {
         self.dir.join(SNAPSHOT)
@@ -207,7 +213,7 @@ impl RunFolder {
     /// Before a run ends with an error: what it has collected must be found again, if only on this machine.
     pub(super) fn rescue(&self) {
         if let (Some(remote), true) = (&self.remote, self.snapshot().join(JOURNAL).is_file())
-            && remote.put_journal(&self.dir, RESCUE).is_err()
+            && (remote.put_journal(&self.dir, RESCUE).is_err() || remote.lacks_any(&self.dir))
             && let Some(scratch) = &self.scratch
         {
             scratch.keep();

@@ -162,18 +162,31 @@ impl Remote {
         self.within(Some(time), async { self.store.put(&name, content).await.map_err(|e| self.said(e)) })
     }
 
-    /// Puts what of a finished snapshot is not there yet: files, then the journal, then the manifest.
+    /// Whether files of the snapshot in a folder are not there.
+    pub(super) fn lacks_any(&self, dir: &Path) -> bool {
+        let written = read(dir, JOURNAL).and_then(|journal| Ok(files::named_by_journal(&journal)?));
+        let there = self.there();
+        written.map_or(true, |written| written.iter().any(|(file, sha256)| there.get(file) != Some(sha256)))
+    }
+
+    /// Puts what of a finished snapshot is not there yet: files, then the journal, then the manifest. What cannot be put
+    /// costs nothing else.
     pub(super) fn seal(&self, writer: &SnapshotWriter, dir: &Path, time: Option<Duration>) -> anyhow::Result<()> {
         let there = self.there().clone();
         let left = writer.files().into_iter().filter(|file| writer.digest_of(file).as_ref() != there.get(file));
         let left: Vec<String> = left.collect();
         let puts = left.iter().map(|file| async move {
             let content = read(dir, file)?;
-            self.store.put(&snapshot(file), content).await.map_err(|e| self.said(e))
+            self.store.put(&snapshot(file), content).await.map_err(|e| self.said(e))?;
+            if let Some(sha256) = writer.digest_of(file) {
+                self.there().insert(file.clone(), sha256);
+            }
+            Ok(())
         });
         let puts: Vec<_> = puts.collect();
         self.within(time, async {
-            stream::iter(puts).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
+            let put: Vec<anyhow::Result<()>> = stream::iter(puts).buffer_unordered(AT_A_TIME).collect().await;
+            put.into_iter().collect::<anyhow::Result<()>>()?;
             for file in [JOURNAL, MANIFEST] {
                 self.store.put(&snapshot(file), read(dir, file)?).await.map_err(|e| self.said(e))?;
             }

@@ -81,8 +81,6 @@ pub struct Options {
     pub shard: Option<Shard>,
     /// Accounts read at a time, at most: what is known of them is in memory meanwhile.
     pub accounts_in_flight: usize,
-    /// After this long the run ends with what it has.
-    pub max_duration: Option<Duration>,
     /// Ends the run early when told.
     pub stop: Stop,
 }
@@ -104,7 +102,6 @@ impl Default for Options {
             max_described_jobs: 500,
             shard: None,
             accounts_in_flight: 80,
-            max_duration: None,
             stop: Stop::default(),
         }
     }
@@ -216,11 +213,7 @@ impl Collection {
     fn watch(&self, progress: &Arc<Progress>) -> JoinHandle<()> {
         let (progress, common, options) = (progress.clone(), self.caller.common.clone(), self.options.clone());
         tokio::spawn(async move {
-            tokio::join!(
-                watch_clock(&options),
-                watch_end(&progress, &options.stop, &common.turns),
-                watch_calls(&progress, &common.ledger),
-            );
+            tokio::join!(watch_end(&progress, &options.stop, &common.turns), watch_calls(&progress, &common.ledger),);
         })
     }
 
@@ -404,12 +397,12 @@ fn joined<T>(done: Result<T, JoinError>) -> T {
     })
 }
 
-/// Ends the run in time: what is under way then must be finished or given up before the time is over.
-async fn watch_clock(options: &Options) {
-    let Some(most) = options.max_duration else { return };
+/// Ends a run in time: what is under way then must be finished or given up before the time is over, which begins when
+/// this does.
+pub async fn end_after(most: Duration, stop: Stop) {
     let lead = (GRACE + Duration::from_secs(1)).min(most / 4);
     tokio::time::sleep(most - lead).await;
-    options.stop.stop_within(lead * 4 / 5, Cause::TimeUp);
+    stop.stop_within(lead * 4 / 5, Cause::TimeUp);
 }
 
 /// Says why the run ends early, and lets nobody wait any more who wanted to ask.

@@ -371,3 +371,38 @@ fn a_run_in_s3_that_was_killed_goes_on_elsewhere() {
     let differs = difference(&aws.results("one"), &aws.results("resumed"), "results");
     assert!(differs.is_none(), "{}", differs.unwrap());
 }
+
+/// What a bucket refuses stays on this machine, and is gone on with from there; what it takes is put whatever it refuses.
+#[test]
+fn a_run_that_its_bucket_does_not_take_whole_is_kept_here() {
+    let aws = Simulated::start(9, 1);
+    let estate = aws.running.estate();
+    let bucket = estate.account(&estate.caller).unwrap().buckets.keys().next().unwrap().clone();
+    let store = format!("s3://{bucket}/refused");
+    // Attempts that fail for good; what is begun is taken.
+    let refused =
+        Rule { operation: Some("PutObject".to_owned()), from: Some(2), times: Some(12), ..Rule::new(Kind::Error500) };
+    aws.running.set_faults(FaultPlan { seed: 1, rules: vec![refused] });
+    let ran = aws.try_locard(&["collect", "--out", &store]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let Some(kept) = ran.stderr.split("--work-dir ").nth(1).and_then(|rest| rest.lines().next()) else {
+        panic!("no folder is named: {}", ran.stderr)
+    };
+    aws.running.set_faults(FaultPlan { seed: 1, rules: Vec::new() });
+    let before = aws.running.journal().entries().len();
+    aws.locard(&["collect", "--out", &store, "--resume", "--work-dir", kept]);
+    let asked = aws.running.journal().entries();
+    let lists = |from: usize, to: usize| {
+        asked[from..to]
+            .iter()
+            .filter(|entry| entry.service == "sagemaker" && entry.operation.starts_with("List"))
+            .count()
+    };
+    let (first, again) = (lists(0, before), lists(before, asked.len()));
+    std::fs::remove_dir_all(kept).unwrap();
+    aws.locard(&["evaluate", &store, "--out", "resumed"]);
+    aws.locard(&["audit", "--out", "one"]);
+    let differs = difference(&aws.results("one"), &aws.results("resumed"), "results");
+    assert!(differs.is_none(), "{}", differs.unwrap());
+    assert!(again < first / 4, "{again} of {first} lists were asked for again");
+}

@@ -204,6 +204,18 @@ fn a_run_ends_in_time_and_judges_what_it_has() {
     eprintln!("ended after {took:?}");
 }
 
+#[test]
+fn time_runs_from_the_first_call() {
+    let organization = Organization::start("nobody-answers", Settings::default());
+    organization.running.set_faults(Plan { seed: 1, rules: vec![Rule { seconds: Some(60.0), ..rule(Kind::Hang) }] });
+    let began = Instant::now();
+    let ran = organization.audit("run", &["--max-duration", "2s"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("the time was up before anything was read"), "{}", ran.stderr);
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(!organization.is_begun("run"));
+}
+
 /// One account with more to describe, and more that this reaches, than a run has time for.
 fn large(endpoints: usize) -> Estate {
     let (mut buckets, mut listed, mut configs, mut subnets) =
