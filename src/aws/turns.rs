@@ -33,8 +33,10 @@ const TELLS: Duration = Duration::from_secs(30);
 /// So many times as many are tried, and are worth it if this share of the growth is that of answers a second too.
 const MORE: f64 = 2.0;
 const WORTH: f64 = 0.3;
-/// After one change that did not prove itself, nothing is changed for so long.
+/// After one change that did not prove itself, nothing is changed for so long; after more in a row for longer, up to the
+/// second time.
 const SETTLES: Duration = Duration::from_secs(2);
+const SETTLES_AT_MOST: Duration = Duration::from_secs(8);
 /// Half as many are tried so long after the last time, and are enough if they bring this share of the answers; less than
 /// the other share of them is seen at once.
 const FEWER_EVERY: Duration = Duration::from_secs(5);
@@ -151,9 +153,10 @@ struct Window {
     count: Count,
     /// The size before the last change, and answers a second then, as long as that change has to prove itself.
     before: Option<(f64, f64)>,
-    /// The last change that was taken back, or that late answers made.
+    /// The last change that was taken back, or that late answers made, and how long nothing is changed after it.
     changed: Option<Instant>,
-    /// Fewer were tried, or the size became what it is.
+    settles: Duration,
+    /// The last time that fewer were tried and not enough, or that there were more than at first.
     tried_fewer: Option<Instant>,
 }
 
@@ -199,6 +202,7 @@ impl Window {
             count: Count::NONE,
             before: None,
             changed: None,
+            settles: SETTLES,
             tried_fewer: None,
         }
     }
@@ -225,7 +229,7 @@ impl Window {
         if self.average > SLOW.as_secs_f64() {
             if self.is_settled(now) {
                 self.before = None;
-                self.changed = Some(now);
+                (self.changed, self.settles) = (Some(now), SETTLES);
                 self.resize(self.size * LESS, now);
             }
             return;
@@ -253,14 +257,20 @@ impl Window {
             Some((size, before)) if fewer.is_some() && rate < before * ENOUGH => self.take_back(size, now),
             // If they are enough, still fewer may be.
             Some(_) if fewer.is_some() => {}
-            Some((size, before)) if rate / before - 1.0 < WORTH * (self.size / size - 1.0) => self.take_back(size, now),
+            Some((size, before)) if rate / before - 1.0 < WORTH * (self.size / size - 1.0) => {
+                self.take_back(size, now);
+                self.settles = (self.settles * 2).min(SETTLES_AT_MOST);
+            }
             None if self.tries_fewer(now) => {
                 self.before = Some((self.size, rate));
                 self.resize((self.size * FEWER).max(FIRST as f64), now);
             }
-            _ if self.is_settled(now) && self.average < BRISK.as_secs_f64() && self.size() < self.most => {
+            proven if self.is_settled(now) && self.average < BRISK.as_secs_f64() && self.size() < self.most => {
+                if proven.is_some() {
+                    self.settles = SETTLES;
+                }
                 self.before = Some((self.size, rate));
-                self.tried_fewer = Some(now);
+                self.tried_fewer.get_or_insert(now);
                 self.resize(self.size * MORE, now);
             }
             _ => {}
@@ -275,7 +285,7 @@ impl Window {
     }
 
     fn is_settled(&self, now: Instant) -> bool {
-        self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= SETTLES)
+        self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= self.settles)
     }
 
     /// Whether it is time to try fewer.
@@ -325,7 +335,7 @@ mod tests {
         let mut window = Window::new(1536);
         assert_eq!(settled(&mut window, 1_100.0, 1.9, &mut now), 64);
         // Later it can do more, and is tried again.
-        assert_eq!(settled(&mut window, 10_000.0, 4.0, &mut now), 512);
+        assert!((256..=1024).contains(&settled(&mut window, 10_000.0, 12.0, &mut now)), "{window:?}");
         // What more brought only for a while, or seemed to, is given back.
         let mut window = Window::new(1536);
         assert!(settled(&mut window, 1e9, 3.0, &mut now) > 512);
