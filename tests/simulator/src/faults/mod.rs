@@ -80,7 +80,8 @@ pub enum Kind {
     Slow,
     /// No answer for so many seconds, then the right one.
     Hang,
-    /// Before the first page comes an empty one that says there is more.
+    /// Before the first page comes an empty one that says there is more. This and the next two strike only what AWS hands
+    /// out in pages.
     EmptyPageWithToken,
     /// Each page says the same one comes next.
     RepeatToken,
@@ -154,6 +155,11 @@ impl Kind {
             Self::SkewRefused => "skew_refused",
         }
     }
+
+    /// Whether it is about answers that AWS hands out in pages, and about no others.
+    fn of_pages(self) -> bool {
+        matches!(self, Self::EmptyPageWithToken | Self::RepeatToken | Self::EndlessToken)
+    }
 }
 
 impl Rule {
@@ -180,6 +186,7 @@ impl Rule {
             && fits(&self.operation, target.operation)
             && fits(&self.account, target.account)
             && fits(&self.region, target.region)
+            && (!self.kind.of_pages() || pages::of(target.service, target.operation).is_some())
     }
 }
 
@@ -354,6 +361,20 @@ mod tests {
         let forward = faults(inputs.iter().collect());
         assert_eq!(forward, faults(inputs.iter().rev().collect()));
         assert!((40..80).contains(&forward.len()), "{}", forward.len());
+    }
+
+    #[test]
+    fn what_has_no_pages_is_left_to_the_next_rule() {
+        let rules = vec![Rule::new(Kind::EmptyPageWithToken), Rule::new(Kind::Throttle)];
+        let faults = Faults::new(Plan { seed: 0, rules });
+        let asked = json!({});
+        let of = |operation| {
+            let (account, region, access_key) = ("1", "us-east-1", "ASIA1");
+            let target = Target { service: "sagemaker", operation, account, region, access_key, input: &asked };
+            faults.strike(&target).map(|strike| strike.kind)
+        };
+        assert_eq!(of("ListEndpoints"), Some(Kind::EmptyPageWithToken));
+        assert_eq!(of("DescribeEndpoint"), Some(Kind::Throttle));
     }
 
     #[test]

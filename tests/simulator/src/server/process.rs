@@ -170,7 +170,7 @@ impl State {
         }
         let mut outcome = services::answer(&call);
         if let (Ok(answer), Some(kind)) = (&mut outcome, kind) {
-            pages::tangle(answer, kind, *came, call.operation, pages::token(&call.input));
+            pages::tangle(answer, kind, *came, pages::of(call.service, call.operation), pages::token(&call.input));
             if kind == Kind::EmptyObject {
                 emptied(answer, call.operation);
             }
@@ -181,9 +181,11 @@ impl State {
 
 /// What is asked for: the texts among the members of an input, tokens and names of sessions apart.
 fn resource(input: &Value) -> String {
-    let quiet = ["NextToken", "nextToken", "ContinuationToken", "Policy", "RoleSessionName", "ExpectedBucketOwner"];
+    let quiet = |name: &str| {
+        pages::TOKENS.contains(&name) || matches!(name, "Policy" | "RoleSessionName" | "ExpectedBucketOwner")
+    };
     let members = input.as_object().into_iter().flatten();
-    let texts = members.filter(|(name, _)| !quiet.contains(&name.as_str())).filter_map(|(_, value)| match value {
+    let texts = members.filter(|(name, _)| !quiet(name)).filter_map(|(_, value)| match value {
         Value::String(text) => Some(text.clone()),
         Value::Array(_) | Value::Object(_) => Some(value.to_string()),
         _ => None,
@@ -231,9 +233,8 @@ fn refused(kind: Kind, protocol: Protocol, call: &Call<'_>) -> Option<AwsError> 
 /// Asks for something of another name, so that the service says in its own words that it is not there.
 fn vanished(call: &mut Call<'_>) -> Outcome {
     const GONE: &str = "-gone";
-    let token = ["NextToken", "nextToken", "ContinuationToken"];
     if let Value::Object(members) = &mut call.input {
-        let named = members.iter_mut().filter(|(name, _)| !token.contains(&name.as_str()));
+        let named = members.iter_mut().filter(|(name, _)| !pages::TOKENS.contains(&name.as_str()));
         named.for_each(|(_, value)| rename(value, GONE));
     }
     services::answer(call).map_err(|error| AwsError { message: error.message.replace(GONE, ""), ..error })

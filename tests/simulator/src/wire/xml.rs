@@ -65,16 +65,22 @@ impl Element {
         }
     }
 
-    /// Makes the answer to an operation a page with more to come, without items if so wished. EC2 names its lists
-    /// `...Set`, S3 `Buckets`; other answers are no pages.
-    pub(crate) fn page(&mut self, operation: &str, empty: bool, token: String) {
+    /// Makes a page one with more to come, by a token in a child of this name, without items if so wished. EC2 names its
+    /// lists `...Set` and one `...Info`, S3 `Buckets`; objects stand side by side, and are counted.
+    pub(crate) fn page(&mut self, empty: bool, name: &'static str, token: String) {
         let Content::Children(children) = &mut self.content else { return };
-        let list = |child: &&mut Element| child.name.ends_with("Set") || child.name == "Buckets";
-        let Some(found) = children.iter_mut().find(list) else { return };
         if empty {
-            found.content = Content::Children(Vec::new());
+            children.retain(|child| !matches!(&*child.name, "Contents" | "CommonPrefixes"));
         }
-        let name = if operation == "ListBuckets" { "ContinuationToken" } else { "nextToken" };
+        for child in children.iter_mut() {
+            let list = ["Set", "Info", "Buckets"].iter().any(|end| child.name.ends_with(end));
+            match &*child.name {
+                _ if list && empty => child.clear(),
+                "IsTruncated" => child.content = Content::Text("true".to_owned()),
+                "KeyCount" if empty => child.content = Content::Text("0".to_owned()),
+                _ => {}
+            }
+        }
         children.retain(|child| child.name != name);
         children.push(Element::text(name, token));
     }
