@@ -34,7 +34,12 @@ pub(crate) enum Refusal {
     /// A key nobody has; or a session that is not valid in this region, was revoked, or is of a closed account.
     InvalidToken,
     Expired,
-    WrongSignature,
+    /// No date, or one that cannot be read.
+    Dateless,
+    /// The signature leaves out the host or a header of AWS's own.
+    NotSigned,
+    /// It is not the one the request should have, in these words.
+    WrongSignature(&'static str),
     /// The clocks of the two sides are too far apart.
     Skewed,
     /// The account was closed.
@@ -79,11 +84,21 @@ impl Refusal {
             (Self::Expired, Json | RestJson) => {
                 ("ExpiredTokenException", json, "The security token included in the request is expired")
             }
-            (Self::WrongSignature, Json | RestJson) => ("InvalidSignatureException", json, WRONG_SIGNATURE),
-            (Self::WrongSignature, Ec2) => {
+            (Self::Dateless, S3) => {
+                ("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header")
+            }
+            (Self::Dateless, Json | RestJson) => ("IncompleteSignatureException", json, NO_DATE),
+            (Self::Dateless, _) => ("IncompleteSignature", 400, NO_DATE),
+            (Self::NotSigned, S3) => {
+                ("AccessDenied", 403, "There were headers present in the request which were not signed")
+            }
+            (Self::NotSigned | Self::WrongSignature(_), Ec2) => {
                 ("AuthFailure", 401, "AWS was not able to validate the provided access credentials")
             }
-            (Self::WrongSignature, _) => ("SignatureDoesNotMatch", 403, WRONG_SIGNATURE),
+            (Self::NotSigned, Json | RestJson) => ("InvalidSignatureException", json, NOT_SIGNED),
+            (Self::NotSigned, _) => ("SignatureDoesNotMatch", 403, NOT_SIGNED),
+            (Self::WrongSignature(said), Json | RestJson) => ("InvalidSignatureException", json, said),
+            (Self::WrongSignature(said), _) => ("SignatureDoesNotMatch", 403, said),
             (Self::Skewed, S3) => (
                 "RequestTimeTooSkewed",
                 403,
@@ -107,7 +122,14 @@ impl Refusal {
     }
 }
 
-const WRONG_SIGNATURE: &str = "The request signature we calculated does not match the signature you provided. \
+const NO_DATE: &str = "Date must be in ISO-8601 'basic format'.";
+const NOT_SIGNED: &str = "'Host' or ':authority', and every 'X-Amz-' header, must be a 'SignedHeader' in the AWS \
+                          Authorization.";
+pub(crate) const OTHER_DATE: &str =
+    "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.";
+pub(crate) const OTHER_REGION: &str = "Credential should be scoped to a valid region.";
+pub(crate) const OTHER_SERVICE: &str = "Credential should be scoped to correct service.";
+pub(crate) const OTHER_SIGNATURE: &str = "The request signature we calculated does not match the signature you provided. \
                                Check your AWS Secret Access Key and signing method.";
 
 /// The IAM action that permits an operation; S3's have names of their own
@@ -152,6 +174,12 @@ pub(crate) fn denied(account: &Account, session: &Session, call: &Call<'_>) -> O
         return Some(Denial::IdentityPolicy);
     }
     None
+}
+
+/// The one region that a service is signed for, where there is one
+/// (<https://docs.aws.amazon.com/general/latest/gr/ao.html>).
+pub(crate) fn home(service: &str) -> Option<&'static str> {
+    matches!(service, "organizations" | "account").then_some("us-east-1")
 }
 
 /// Services that policies which deny regions leave out, for they live in one region only.

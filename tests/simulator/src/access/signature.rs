@@ -6,14 +6,14 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use super::Refusal;
 use super::sessions::hex;
+use super::{OTHER_DATE, OTHER_SIGNATURE, Refusal};
 use crate::wire::Request;
 
 /// How far the two clocks may be apart.
@@ -57,14 +57,24 @@ impl<'a> Signature<'a> {
         (scope.next()? == "aws4_request").then_some(read)
     }
 
-    /// Whether the holder of the secret signed just this request, just now.
+    /// Whether the holder of the secret signed just this request, just now: with its host and every `x-amz-` header, for
+    /// the day it says.
     pub(crate) fn verify(&self, request: &Request, secret: &str, now: Timestamp) -> Result<(), Refusal> {
-        let stamp = request.header("x-amz-date").ok_or(Refusal::Unsigned)?;
-        let signed = signed_at(stamp).ok_or(Refusal::Unsigned)?;
+        let stamp = request.header("x-amz-date").ok_or(Refusal::Dateless)?;
+        let signed = signed_at(stamp).ok_or(Refusal::Dateless)?;
+        let signs = |name: &str| self.headers.split(';').any(|signed| signed == name);
+        let mut names = request.headers.keys().map(HeaderName::as_str);
+        if !signs("host") || names.any(|name| name.starts_with("x-amz-") && !signs(name)) {
+            return Err(Refusal::NotSigned);
+        }
         if (now.as_second() - signed.as_second()).abs() > SKEW_SECONDS {
             return Err(Refusal::Skewed);
         }
-        if self.expected(request, secret, stamp)? == self.signature { Ok(()) } else { Err(Refusal::WrongSignature) }
+        if stamp.get(..8) != Some(self.date) {
+            return Err(Refusal::WrongSignature(OTHER_DATE));
+        }
+        let same = self.expected(request, secret, stamp)? == self.signature;
+        if same { Ok(()) } else { Err(Refusal::WrongSignature(OTHER_SIGNATURE)) }
     }
 
     /// The signature this request should have.
@@ -94,7 +104,7 @@ impl<'a> Signature<'a> {
                 if at > 0 {
                     text.push(',');
                 }
-                let value = value.to_str().map_err(|_| Refusal::WrongSignature)?;
+                let value = value.to_str().map_err(|_| Refusal::WrongSignature(OTHER_SIGNATURE))?;
                 for (at, word) in value.split_ascii_whitespace().enumerate() {
                     if at > 0 {
                         text.push(' ');
@@ -113,7 +123,7 @@ impl<'a> Signature<'a> {
             said => {
                 let digest = hex(&Sha256::digest(&request.body));
                 if said.is_some_and(|said| said != digest) {
-                    return Err(Refusal::WrongSignature);
+                    return Err(Refusal::WrongSignature(OTHER_SIGNATURE));
                 }
                 text.push_str(&digest);
             }
@@ -134,11 +144,13 @@ pub(crate) fn sign(request: &mut Request, key: &Key<'_>, service: &str, region: 
     };
     put("x-amz-date", &stamp);
     put("x-amz-content-sha256", &digest);
-    let mut headers = "host;x-amz-content-sha256;x-amz-date".to_owned();
     if let Some(token) = key.token {
         put("x-amz-security-token", token);
-        headers.push_str(";x-amz-security-token");
     }
+    let names = request.headers.keys().map(HeaderName::as_str);
+    let mut names: Vec<&str> = names.filter(|name| *name == "host" || name.starts_with("x-amz-")).collect();
+    names.sort_unstable();
+    let headers = names.join(";");
     let date = stamp.get(..8).unwrap_or_default();
     let unsigned = Signature { access_key: key.access_key, date, region, service, headers: &headers, signature: "" };
     let signature = unsigned.expected(request, key.secret, &stamp).unwrap_or_default();
@@ -190,4 +202,73 @@ fn sorted(query: &str) -> String {
         .collect();
     parts.sort_unstable();
     parts.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: Key<'_> = Key { access_key: "AKIA", secret: "secret", token: None };
+    const NOW: &str = "2026-11-24T10:15:00Z";
+
+    fn request() -> Request {
+        let mut request = Request {
+            method: hyper::Method::POST,
+            path: "/".to_owned(),
+            query: String::new(),
+            headers: hyper::HeaderMap::new(),
+            body: "{}".into(),
+        };
+        request.headers.insert("host", HeaderValue::from_static("simulated"));
+        request.headers.insert("x-amz-target", HeaderValue::from_static("SageMaker.ListEndpoints"));
+        request
+    }
+
+    fn refusal(request: &Request) -> Option<Refusal> {
+        let now = NOW.parse().unwrap();
+        Signature::read(request).unwrap().verify(request, KEY.secret, now).err()
+    }
+
+    /// Signed for a day, with some of its headers.
+    fn signed(date: &str, headers: &str) -> Request {
+        let mut request = request();
+        let stamp = "20261124T101500Z";
+        request.headers.insert("x-amz-date", HeaderValue::from_static(stamp));
+        let unsigned =
+            Signature { access_key: "AKIA", date, region: "us-east-1", service: "sagemaker", headers, signature: "" };
+        let signature = unsigned.expected(&request, KEY.secret, stamp).unwrap();
+        let said = format!(
+            "AWS4-HMAC-SHA256 Credential=AKIA/{date}/us-east-1/sagemaker/aws4_request, SignedHeaders={headers}, \
+             Signature={signature}"
+        );
+        request.headers.insert("authorization", HeaderValue::try_from(said).unwrap());
+        request
+    }
+
+    #[test]
+    fn a_signature_is_of_the_whole_request_and_of_its_day() {
+        let mut whole = request();
+        sign(&mut whole, &KEY, "sagemaker", "us-east-1", NOW.parse().unwrap());
+        assert_eq!(refusal(&whole), None);
+        let table = [
+            ("20261124", "host;x-amz-date;x-amz-target", None),
+            ("20261123", "host;x-amz-date;x-amz-target", Some(Refusal::WrongSignature(OTHER_DATE))),
+            ("20261124", "x-amz-date;x-amz-target", Some(Refusal::NotSigned)),
+            ("20261124", "host;x-amz-date", Some(Refusal::NotSigned)),
+            ("20261124", "host;x-amz-target", Some(Refusal::NotSigned)),
+        ];
+        for (date, headers, wanted) in table {
+            assert_eq!(refusal(&signed(date, headers)), wanted, "{date} {headers}");
+        }
+        let mut added = whole.clone();
+        added.headers.insert("x-amz-meta-a", HeaderValue::from_static("added on the way"));
+        assert_eq!(refusal(&added), Some(Refusal::NotSigned));
+        let mut other = whole.clone();
+        other.headers.insert("x-amz-target", HeaderValue::from_static("SageMaker.ListModels"));
+        assert_eq!(refusal(&other), Some(Refusal::WrongSignature(OTHER_SIGNATURE)));
+        for date in ["tomorrow", "2026-11-24T10:15:00Z"] {
+            whole.headers.insert("x-amz-date", HeaderValue::from_static(date));
+            assert_eq!(refusal(&whole), Some(Refusal::Dateless), "{date}");
+        }
+    }
 }

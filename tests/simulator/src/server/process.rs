@@ -100,6 +100,12 @@ impl State {
         }
         let now = self.world.now();
         signature.verify(request, &session.secret, now).map_err(refused)?;
+        if wire::target(request).is_some_and(|target| target != service) {
+            return Err((Protocol::Json, Refusal::WrongSignature(access::OTHER_SERVICE).error(Protocol::Json)));
+        }
+        if access::home(service).is_some_and(|home| home != signature.region) {
+            return Err(refused(Refusal::WrongSignature(access::OTHER_REGION)));
+        }
         let mut asked = wire::read(service, protocol, request).map_err(|error| {
             // All that tells what was asked for.
             request.path.clone_into(&mut entry.resource);

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::access::Refusal;
 use crate::access::signature::{Key, sign};
 use crate::faults::{KINDS, Kind, Rule};
 use crate::limits::published;
+use crate::wire::Protocol;
 
 const ESTATE: &str = r#"
 organization: {management: "111111111111", units: [Workloads]}
@@ -149,6 +151,39 @@ fn a_session_is_in_its_account_and_its_signature_is_verified() {
     assert!(endpoints(&running, &stranger, "us-east-1", &json!({})).unwrap().says("UnrecognizedClientException"));
     let unsigned = send(&running, &forger, ("s3", "us-east-1"), ("GET", "/"), &[("authorization", "none")], "");
     assert_eq!(unsigned.unwrap().status, 403);
+}
+
+#[test]
+fn a_signature_is_for_the_service_and_region_that_are_asked() {
+    let running = serve(Settings::default());
+    let asked = |(service, region), target: &str| {
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
+        let answer = send(&running, &user(), (service, region), ("POST", "/"), &headers, "{}").unwrap();
+        if answer.status == 200 { String::new() } else { answer.json()["__type"].as_str().unwrap().to_owned() }
+    };
+    for (scope, target, wanted) in [
+        (("organizations", "us-east-1"), "AWSOrganizationsV20161128.ListRoots", ""),
+        (("organizations", "eu-west-1"), "AWSOrganizationsV20161128.ListRoots", "InvalidSignatureException"),
+        (("sagemaker", "eu-west-1"), "SageMaker.ListEndpoints", ""),
+        (("logs", "eu-west-1"), "SageMaker.ListEndpoints", "InvalidSignatureException"),
+        (("bedrock", "eu-west-1"), "SageMaker.ListEndpoints", "InvalidSignatureException"),
+        (("sagemaker", "eu-west-1"), "Foo.ListEndpoints", "UnknownOperationException"),
+    ] {
+        assert_eq!(asked(scope, target), wanted, "{scope:?} {target}");
+    }
+}
+
+#[test]
+fn a_date_that_cannot_be_read_is_refused_in_the_words_of_the_protocol() {
+    for (protocol, wanted) in [
+        (Protocol::Json, ("IncompleteSignatureException", 400)),
+        (Protocol::RestJson, ("IncompleteSignatureException", 403)),
+        (Protocol::Query, ("IncompleteSignature", 400)),
+        (Protocol::S3, ("AccessDenied", 403)),
+    ] {
+        let error = Refusal::Dateless.error(protocol);
+        assert_eq!((error.code.as_str(), error.status), wanted);
+    }
 }
 
 #[test]

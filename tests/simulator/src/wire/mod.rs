@@ -85,6 +85,11 @@ pub(crate) fn service(signed_for: &str, request: &Request) -> Option<(&'static s
     })
 }
 
+/// The service that a request names besides the one it is signed for, if it does.
+pub(crate) fn target(request: &Request) -> Option<&'static str> {
+    awsjson::service(request)
+}
+
 /// What a request asks its service for.
 pub(crate) fn read(service: &'static str, protocol: Protocol, request: &Request) -> Result<Asked, AwsError> {
     let (operation, input) = match protocol {
