@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::moment::{self, Form};
+use super::moment::{self, Form, Unread};
 
 /// One kind of resource of one service.
 #[derive(Debug, PartialEq)]
@@ -18,11 +18,13 @@ pub(crate) struct Kind {
     arn: Option<(&'static str, &'static str)>,
     /// Members that are filled in when they are not written, `Name=value` by `Name=value`.
     usual: &'static str,
+    /// Members besides the name that tell apart resources of one name.
+    within: &'static [&'static str],
     form: Form,
 }
 
 const fn kind(service: &'static str, name: &'static str, id: &'static str, form: Form) -> Kind {
-    Kind { service, name, id, arn: None, usual: "", form }
+    Kind { service, name, id, arn: None, usual: "", within: &[], form }
 }
 
 impl Kind {
@@ -34,6 +36,18 @@ impl Kind {
     const fn usual(mut self, members: &'static str) -> Self {
         self.usual = members;
         self
+    }
+
+    const fn within(mut self, members: &'static [&'static str]) -> Self {
+        self.within = members;
+        self
+    }
+
+    /// What no other resource of the kind has in a region.
+    pub(super) fn identity(&self, resource: &Map<String, Value>) -> String {
+        let members = [self.id].into_iter().chain(self.within.iter().copied());
+        let parts: Vec<String> = members.filter_map(|member| resource.get(member)).map(Value::to_string).collect();
+        parts.join(" ")
     }
 
     /// Whether a region has at most one.
@@ -84,6 +98,7 @@ static KINDS: &[Kind] = &[
     kind("bedrock", "logging", "", Form::Text),
     kind("bedrock", "customization_jobs", "jobName", Form::Text)
         .arn("jobArn", "bedrock:<region>:<account>:model-customization-job/<id>")
+        .within(&["jobArn"])
         .usual("status=Completed creationTime=-5d lastModifiedTime=-5d customizationType=FINE_TUNING \
             baseModelArn=arn:aws:bedrock:<region>::foundation-model/amazon.titan-text-express-v1 \
             outputModelName=<id> roleArn=arn:aws:iam::<account>:role/Bedrock"),
@@ -92,15 +107,18 @@ static KINDS: &[Kind] = &[
         .usual("creationTime=-60d"),
     kind("bedrock", "invocation_jobs", "jobName", Form::Text)
         .arn("jobArn", "bedrock:<region>:<account>:model-invocation-job/<id>")
+        .within(&["jobArn"])
         .usual("status=Completed submitTime=-5d lastModifiedTime=-5d modelId=amazon.titan-text-express-v1 \
             roleArn=arn:aws:iam::<account>:role/Bedrock"),
     kind("bedrock", "evaluation_jobs", "jobName", Form::Text)
         .arn("jobArn", "bedrock:<region>:<account>:evaluation-job/<id>")
+        .within(&["jobArn"])
         .usual("status=Completed creationTime=-5d jobType=Automated roleArn=arn:aws:iam::<account>:role/Bedrock"),
     kind("bedrock", "guardrails", "guardrailId", Form::Text)
         .arn("guardrailArn", "bedrock:<region>:<account>:guardrail/<id>")
         .usual("name=<id> status=READY version=DRAFT createdAt=-60d updatedAt=-60d blockedInputMessaging=No. \
-            blockedOutputsMessaging=No."),
+            blockedOutputsMessaging=No.")
+        .within(&["version"]),
 
     kind("bedrock-agent", "agents", "agentId", Form::Text)
         .arn("agentArn", "bedrock:<region>:<account>:agent/<id>")
@@ -110,7 +128,8 @@ static KINDS: &[Kind] = &[
         .arn("knowledgeBaseArn", "bedrock:<region>:<account>:knowledge-base/<id>")
         .usual("name=<id> status=ACTIVE createdAt=-60d updatedAt=-60d roleArn=arn:aws:iam::<account>:role/Bedrock"),
     kind("bedrock-agent", "data_sources", "dataSourceId", Form::Text)
-        .usual("name=<id> status=AVAILABLE createdAt=-60d updatedAt=-60d"),
+        .usual("name=<id> status=AVAILABLE createdAt=-60d updatedAt=-60d")
+        .within(&["knowledgeBaseId"]),
     kind("bedrock-agent", "flows", "id", Form::Text)
         .arn("arn", "bedrock:<region>:<account>:flow/<id>")
         .usual("name=<id> status=Prepared version=DRAFT createdAt=-60d updatedAt=-60d \
@@ -120,14 +139,17 @@ static KINDS: &[Kind] = &[
         .arn("TrailARN", "cloudtrail:<region>:<account>:trail/<id>")
         .usual("HomeRegion=<region>"),
     kind("cloudtrail", "events", "EventId", Form::Seconds),
-    kind("cloudwatch", "metrics", "MetricName", Form::Text),
+    kind("cloudwatch", "metrics", "MetricName", Form::Text)
+        .within(&["Namespace", "Dimensions"]),
     kind("logs", "groups", "logGroupName", Form::Millis)
         .arn("logGroupArn", "logs:<region>:<account>:log-group:<id>")
         .usual("arn=arn:aws:logs:<region>:<account>:log-group:<id>:* creationTime=-60d logGroupClass=STANDARD"),
     kind("logs", "subscription_filters", "filterName", Form::Millis)
-        .usual("filterPattern= creationTime=-60d"),
+        .usual("filterPattern= creationTime=-60d")
+        .within(&["logGroupName"]),
     kind("logs", "account_policies", "policyName", Form::Millis)
-        .usual("policyType=SUBSCRIPTION_FILTER_POLICY scope=ALL lastUpdatedTime=-60d"),
+        .usual("policyType=SUBSCRIPTION_FILTER_POLICY scope=ALL lastUpdatedTime=-60d")
+        .within(&["policyType"]),
     kind("logs", "delivery_sources", "name", Form::Millis)
         .arn("arn", "logs:<region>:<account>:delivery-source:<id>"),
     kind("logs", "deliveries", "id", Form::Millis)
@@ -155,6 +177,11 @@ pub(super) fn find(service: &str, name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.service == service && kind.name == name)
 }
 
+/// Whether there is a service of this name.
+pub(super) fn is_service(name: &str) -> bool {
+    KINDS.iter().any(|kind| kind.service == name)
+}
+
 /// The names a service, or an estate, may use, for people who misspelt one.
 pub(super) fn names(service: Option<&str>) -> Vec<&'static str> {
     let mut names: Vec<&str> = match service {
@@ -165,14 +192,15 @@ pub(super) fn names(service: Option<&str>) -> Vec<&'static str> {
     names
 }
 
-/// Fills in what is not written and settles the times. What is written as null is left out.
+/// Fills in what is not written and settles the times; returns those that cannot be read. What is written as null is
+/// left out.
 pub(super) fn complete(
     kind: &Kind,
     resource: &mut Map<String, Value>,
     account: &str,
     region: &str,
     now: jiff::Timestamp,
-) {
+) -> Vec<Unread> {
     let id = resource.get(kind.id).and_then(Value::as_str).unwrap_or_default().to_owned();
     let fill = |text: &str| text.replace("<region>", region).replace("<account>", account).replace("<id>", &id);
     if let Some((member, pattern)) = kind.arn
@@ -189,5 +217,5 @@ pub(super) fn complete(
         }
     }
     resource.retain(|_, value| !value.is_null());
-    moment::settle_members(resource, now, kind.form);
+    moment::settle_members(resource, now, kind.form)
 }

@@ -3,6 +3,7 @@
 //! Resources are kept as the call that describes them answers; what lists of them say is derived by `services`. Who may
 //! read them, at which speed and over which protocol is not decided here.
 
+mod allowed;
 mod generate;
 mod kinds;
 mod moment;

@@ -24,6 +24,9 @@ const TEXTS: &[&str] = &[
     "LatestNotificationAttemptSucceeded",
 ];
 
+/// How estates may write a moment, for people who wrote another one.
+pub(crate) const WRITTEN: &str = "2026-11-25T12:00:00Z, 2026-11-25, or counted from the start, -3h, with s, m, h or d";
+
 /// A moment as estates write it.
 pub(crate) fn parse(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Some(back) = text.strip_prefix('-') {
@@ -64,21 +67,50 @@ fn is_time(member: &str) -> bool {
     !TEXTS.contains(&member) && (member == "time" || ends.iter().any(|end| member.ends_with(end)))
 }
 
-/// Puts every time among members, and below them, into the form of their protocol.
-pub(crate) fn settle_members(members: &mut Map<String, Value>, now: Timestamp, form: Form) {
+/// Members below which the names are those of whoever wrote them.
+const FREE: &[&str] = &["Environment", "HyperParameters", "StaticHyperParameters"];
+
+/// Puts every time among members, and below them, into the form of their protocol. Returns those that cannot be read.
+pub(crate) fn settle_members(members: &mut Map<String, Value>, now: Timestamp, form: Form) -> Vec<Unread> {
+    let mut unread = Vec::new();
     for (name, member) in members {
-        match member.as_str().filter(|_| is_time(name)).and_then(|text| parse(text, now)) {
-            Some(at) => *member = written(at, form),
-            None => settle(member, now, form),
+        if FREE.contains(&name.as_str()) {
+            continue;
         }
+        let text = member.as_str().filter(|_| is_time(name));
+        match text.map(|text| parse(text, now)) {
+            Some(Some(at)) => *member = written(at, form),
+            Some(None) => unread.push(Unread { at: name.clone(), written: member.clone() }),
+            None => unread.extend(settle(member, now, form).into_iter().map(|below| below.under(name))),
+        }
+    }
+    unread
+}
+
+/// What stands where a time should and is none.
+pub(crate) struct Unread {
+    /// The path of its member.
+    pub at: String,
+    pub written: Value,
+}
+
+impl Unread {
+    fn under(self, name: &str) -> Self {
+        let dot = if self.at.starts_with('[') { "" } else { "." };
+        Self { at: format!("{name}{dot}{}", self.at), ..self }
     }
 }
 
-/// Puts every time below a value into the form of its protocol. Texts that are no times stay as they are.
-pub(crate) fn settle(value: &mut Value, now: Timestamp, form: Form) {
+/// Puts every time below a value into the form of its protocol. Returns those that cannot be read.
+pub(crate) fn settle(value: &mut Value, now: Timestamp, form: Form) -> Vec<Unread> {
     match value {
         Value::Object(members) => settle_members(members, now, form),
-        Value::Array(items) => items.iter_mut().for_each(|item| settle(item, now, form)),
-        _ => {}
+        Value::Array(items) => {
+            let settled = items.iter_mut().enumerate().map(|(at, item)| (at, settle(item, now, form)));
+            settled
+                .flat_map(|(at, unread)| unread.into_iter().map(move |below| below.under(&format!("[{at}]"))))
+                .collect()
+        }
+        _ => Vec::new(),
     }
 }

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::allowed::{self, Closed};
 use super::kinds;
-use super::moment::{self, Form};
-use super::{
-    Account, Bucket, DEFAULT_REGIONS, Kind, Listed, OPT_IN_REGIONS, Organization, Problems, Refused, Role, Unit,
-};
+use super::moment::{self, Form, Unread};
+use super::{Account, Bucket, DEFAULT_REGIONS, Kind, Listed, Organization, Problems, Refused, Role, Unit};
 
 type Members = Map<String, Value>;
+
+/// Resources of an account by region and kind.
+type Resources = BTreeMap<String, Vec<(&'static Kind, Vec<Value>)>>;
 
 /// What a document holds.
 pub(super) struct Document {
@@ -110,6 +112,7 @@ impl Reader {
         let mut by_region =
             members.remove("absent").and_then(|value| self.members(value, "absent")).unwrap_or_default();
         for region in by_region.keys().cloned().collect::<Vec<_>>() {
+            self.known_region(&region, "absent");
             absent.insert(region.clone(), self.texts(&mut by_region, &region, "absent"));
         }
         let organization = members.remove("organization").and_then(|value| self.organization(value));
@@ -144,8 +147,11 @@ impl Reader {
             self.problem("accounts", "an estate needs an account");
             return None;
         };
-        for (what, id) in [("caller", Some(&caller)), ("organization.management", management.as_ref())] {
-            if let Some(id) = id.filter(|id| !seen.contains(*id)) {
+        let delegated = organization.as_ref().map_or(&[][..], |organization| &organization.delegated);
+        let delegated = delegated.iter().map(|id| ("organization.delegated", id));
+        let management = management.as_ref().map(|id| ("organization.management", id));
+        for (what, id) in [("caller", &caller)].into_iter().chain(management).chain(delegated) {
+            if !seen.contains(id) {
                 self.problem(what, format!("{id} is none of the accounts"));
             }
         }
@@ -177,6 +183,9 @@ impl Reader {
             other => self.members(other, at)?,
         };
         let path = self.needed(&mut members, "path", at)?;
+        if known.iter().any(|unit| unit.path == path) {
+            self.problem(at, format!("the unit {path} is written twice"));
+        }
         let mut refused = self.refused(&mut members, at);
         let id = self.text(&mut members, "id", at);
         self.nothing_else(members, at, "path, id, scps");
@@ -214,20 +223,17 @@ impl Reader {
         let path = &format!("{path} ({id})");
         let state = self.text(&mut members, "state", path).unwrap_or_else(|| "ACTIVE".to_owned());
         let states = ["ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED", "PENDING_ACTIVATION"];
-        if !states.contains(&state.as_str()) {
-            self.problem(path, format!("state is one of {}, not {state}", states.join(", ")));
-        }
+        self.one_of(&state, "state", &states, path);
         let email = self.text(&mut members, "email", path).unwrap_or_else(|| format!("{id}@example.com"));
         let joined_by = self.text(&mut members, "joined_by", path).unwrap_or_else(|| "CREATED".to_owned());
+        self.one_of(&joined_by, "joined_by", &["INVITED", "CREATED"], path);
         let joined = self.text(&mut members, "joined", path).unwrap_or_else(|| "-300d".to_owned());
-        let joined = moment::parse(&joined, self.now).unwrap_or_else(|| {
-            self.problem(path, format!("joined: {joined} is no time"));
-            self.now
-        });
+        let joined = self.moment(&joined, "joined", path);
         let unit = self.text(&mut members, "unit", path).and_then(|unit| {
             let found = units.iter().position(|known| known.path == unit || known.id == unit);
             if found.is_none() {
-                self.problem(path, format!("no unit {unit} in the organization"));
+                let known = list_of(units.iter().map(|unit| unit.path.as_str()));
+                self.problem(path, format!("no unit {unit} in the organization; there are {known}"));
             }
             found
         });
@@ -243,7 +249,10 @@ impl Reader {
             refused = Refused::default();
         }
         let buckets = self.buckets(members.remove("buckets"), path, &id);
-        let resources = self.resources(members.remove("resources"), path, &id);
+        let resources = self.resources(members.remove("resources"), path, &id, &regions);
+        if !management {
+            self.no_organization_trails(&resources, path);
+        }
         self.nothing_else(
             members,
             path,
@@ -272,10 +281,9 @@ impl Reader {
         let Some(mut members) = members.remove("scps").and_then(|value| self.members(value, path)) else {
             return Refused::default();
         };
-        let refused = Refused {
-            actions: self.texts(&mut members, "actions", path),
-            regions: self.texts(&mut members, "regions", path),
-        };
+        let actions = self.texts(&mut members, "actions", path);
+        let regions = self.regions(&mut members, "regions", path).map_or_else(Vec::new, |regions| regions.to_vec());
+        let refused = Refused { actions, regions };
         self.nothing_else(members, path, "actions, regions");
         refused
     }
@@ -287,78 +295,98 @@ impl Reader {
         for (name, value) in members {
             let path = &format!("{path}.{name}");
             let Some(members) = self.members(value, path) else { continue };
-            let mut members = self.like(members, path, 0);
-            let region = self.text(&mut members, "region", path).unwrap_or_else(|| "us-east-1".to_owned());
-            let name = placed(&name, account, &region);
-            let mut settled = Value::Object(members);
-            place(&mut settled, account, &region);
-            moment::settle(&mut settled, self.now, Form::Text);
-            let Value::Object(mut members) = settled else { continue };
-            let created = self.text(&mut members, "created", path).unwrap_or_else(|| "-200d".to_owned());
-            let created = moment::parse(&created, self.now).unwrap_or(self.now);
-            let mut short = |key: &str, wrap: &dyn Fn(String) -> Value| {
-                members.remove(key).map(|value| match value {
-                    Value::String(text) => wrap(text),
-                    whole => whole,
-                })
-            };
-            let bucket = Bucket {
-                created: created.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
-                versioning: short("versioning", &|status| serde_json::json!({ "Status": status })),
-                ownership: short("ownership", &|rule| serde_json::json!({ "Rules": [{ "ObjectOwnership": rule }] })),
-                policy: members.remove("policy").map(|policy| match policy {
-                    Value::String(text) => text,
-                    document => document.to_string(),
-                }),
-                object_lock: members.remove("object_lock"),
-                logging: members.remove("logging"),
-                encryption: members.remove("encryption"),
-                lifecycle: members.remove("lifecycle"),
-                replication: members.remove("replication"),
-                acl: members.remove("acl"),
-                public_access_block: members.remove("public_access_block"),
-                tags: members.remove("tags"),
-                region,
-            };
-            self.nothing_else(
-                members,
-                path,
-                "region, created, versioning, object_lock, logging, policy, encryption, lifecycle, replication, \
-                 ownership, acl, public_access_block, tags, like",
-            );
-            buckets.insert(name, bucket);
+            let bucket = self.bucket(members, path, account);
+            let name = placed(&name, account, &bucket.region);
+            if let Some(why) = allowed::bucket_name(&name) {
+                self.problem(path, why);
+            }
+            if buckets.insert(name, bucket).is_some() {
+                self.problem(path, "the bucket is written twice");
+            }
         }
         buckets
     }
 
-    fn resources(
-        &mut self,
-        value: Option<Value>,
-        path: &str,
-        account: &str,
-    ) -> BTreeMap<String, Vec<(&'static Kind, Vec<Value>)>> {
+    fn bucket(&mut self, members: Members, path: &str, account: &str) -> Bucket {
+        let mut members = self.like(members, path, 0);
+        let region = self.text(&mut members, "region", path).unwrap_or_else(|| "us-east-1".to_owned());
+        self.known_region(&region, &format!("{path}.region"));
+        members.values_mut().for_each(|member| place(member, account, &region));
+        // The times in it are of conditions, and stay as they are.
+        let policy = members.remove("policy").filter(|policy| !policy.is_null());
+        let created = self.text(&mut members, "created", path).unwrap_or_else(|| "-200d".to_owned());
+        let created = self.moment(&created, "created", path);
+        for (key, whole) in [("versioning", versioning as fn(&str) -> Value), ("ownership", ownership)] {
+            if let Some(Value::String(short)) = members.get(key) {
+                let whole = whole(short);
+                members.insert(key.to_owned(), whole);
+            }
+        }
+        let unread = moment::settle_members(&mut members, self.now, Form::Text);
+        self.unread(unread, path);
+        self.closed(&members, allowed::OF_BUCKETS, path);
+        let mut setting = |key: &str| {
+            // Null is what AWS says of a bucket without encryption, and of no other setting.
+            let setting = members.remove(key).filter(|setting| key == "encryption" || !setting.is_null())?;
+            if !setting.is_object() && !setting.is_null() {
+                self.problem(&format!("{path}.{key}"), "a mapping is expected");
+            }
+            Some(setting)
+        };
+        let bucket = Bucket {
+            created: created.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
+            versioning: setting("versioning"),
+            object_lock: setting("object_lock"),
+            logging: setting("logging"),
+            policy: policy.map(|policy| match policy {
+                Value::String(text) => text,
+                document => document.to_string(),
+            }),
+            encryption: setting("encryption"),
+            lifecycle: setting("lifecycle"),
+            replication: setting("replication"),
+            ownership: setting("ownership"),
+            acl: setting("acl"),
+            public_access_block: setting("public_access_block"),
+            tags: setting("tags"),
+            region,
+        };
+        self.nothing_else(
+            members,
+            path,
+            "region, created, versioning, object_lock, logging, policy, encryption, lifecycle, replication, ownership, \
+             acl, public_access_block, tags, like",
+        );
+        bucket
+    }
+
+    fn resources(&mut self, value: Option<Value>, path: &str, account: &str, regions: &[String]) -> Resources {
         let path = &format!("{path}.resources");
         let Some(members) = value.and_then(|value| self.members(value, path)) else { return BTreeMap::new() };
         let mut resources = BTreeMap::new();
         for (region, value) in members {
             let path = &format!("{path}.{region}");
-            if !DEFAULT_REGIONS.contains(&region.as_str()) && !OPT_IN_REGIONS.contains(&region.as_str()) {
-                self.problem(path, "no such region");
+            if self.known_region(&region, path) && !regions.contains(&region) {
+                let has = list_of(regions.iter().map(String::as_str));
+                self.problem(path, format!("the account does not have the region; it has {has}"));
             }
             let Some(services) = self.members(value, path) else { continue };
             let services = self.like(services, path, 0);
             let mut of_region = Vec::new();
             for (service, value) in services {
                 let path = &format!("{path}.{service}");
+                if !kinds::is_service(&service) {
+                    self.problem(path, format!("not known; there are {}", kinds::names(None).join(", ")));
+                    continue;
+                }
                 let Some(kinds) = self.members(value, path) else { continue };
                 for (name, value) in self.like(kinds, path, 0) {
                     let path = &format!("{path}.{name}");
                     match kinds::find(&service, &name) {
                         Some(kind) => of_region.push((kind, self.of_kind(kind, value, path, account, &region))),
                         None => {
-                            let known = kinds::names(Some(&service));
-                            let known = if known.is_empty() { kinds::names(None) } else { known };
-                            self.problem(path, format!("not known; there are {}", known.join(", ")));
+                            let known = kinds::names(Some(&service)).join(", ");
+                            self.problem(path, format!("not known; there are {known}"));
                         }
                     }
                 }
@@ -379,6 +407,7 @@ impl Reader {
             }
         };
         let mut resources = Vec::with_capacity(values.len());
+        let mut seen = BTreeSet::new();
         for (at, value) in values.into_iter().enumerate() {
             let path = &format!("{path}[{at}]");
             let Some(members) = self.members(value, path) else { continue };
@@ -388,7 +417,13 @@ impl Reader {
             if !kind.single() && !members.get(kind.id).is_some_and(Value::is_string) {
                 self.problem(path, format!("{} is missing", kind.id));
             }
-            kinds::complete(kind, &mut members, account, region, self.now);
+            let unread = kinds::complete(kind, &mut members, account, region, self.now);
+            self.unread(unread, path);
+            if !seen.insert(kind.identity(&members)) {
+                let name = members.get(kind.id).and_then(Value::as_str).unwrap_or_default();
+                self.problem(path, format!("{name} is written twice"));
+            }
+            self.closed(&members, allowed::of_resources(kind.service, kind.name), path);
             resources.push(Value::Object(members));
         }
         resources
@@ -401,7 +436,10 @@ impl Reader {
         };
         let names = match names {
             Value::String(name) => vec![name],
-            Value::Array(names) => names.into_iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+            Value::Array(names) => {
+                let names: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+                names.unwrap_or_default()
+            }
             _ => Vec::new(),
         };
         if names.is_empty() || depth == DEPTH {
@@ -411,8 +449,7 @@ impl Reader {
         let mut base = Map::new();
         for name in names {
             let Some(template) = self.templates.get(&name).cloned() else {
-                let known: Vec<_> = self.templates.keys().map(String::as_str).collect();
-                let known = known.join(", ");
+                let known = list_of(self.templates.keys().map(String::as_str));
                 self.problem(path, format!("no template {name}; there are {known}"));
                 continue;
             };
@@ -486,7 +523,62 @@ impl Reader {
     }
 
     fn regions(&mut self, members: &mut Members, key: &str, path: &str) -> Option<Arc<[String]>> {
-        members.contains_key(key).then(|| self.texts(members, key, path).into())
+        members.contains_key(key).then(|| {
+            let regions = self.texts(members, key, path);
+            for region in &regions {
+                self.known_region(region, &format!("{path}.{key}"));
+            }
+            regions.into()
+        })
+    }
+
+    /// Whether there is such a region; a problem if not.
+    fn known_region(&mut self, region: &str, path: &str) -> bool {
+        let known = allowed::regions().any(|known| known == region);
+        if !known {
+            self.problem(path, format!("no such region: {region}; there are {}", list_of(allowed::regions())));
+        }
+        known
+    }
+
+    fn one_of(&mut self, word: &str, key: &str, words: &[&str], path: &str) {
+        if !words.contains(&word) {
+            self.problem(path, format!("{key} is one of {}, not {word}", words.join(", ")));
+        }
+    }
+
+    fn closed(&mut self, resource: &Members, all: &[Closed], path: &str) {
+        for closed in all {
+            let (member, words) = closed;
+            for stray in allowed::strays(resource, closed) {
+                self.problem(path, format!("{member} is one of {}, not {stray}", words.join(", ")));
+            }
+        }
+    }
+
+    fn moment(&mut self, text: &str, key: &str, path: &str) -> Timestamp {
+        moment::parse(text, self.now).unwrap_or_else(|| {
+            self.unread(vec![Unread { at: key.to_owned(), written: Value::from(text) }], path);
+            self.now
+        })
+    }
+
+    fn unread(&mut self, unread: Vec<Unread>, path: &str) {
+        for Unread { at, written } in unread {
+            self.problem(&format!("{path}.{at}"), format!("{written} is no time; write {}", moment::WRITTEN));
+        }
+    }
+
+    /// Members see the trails of the organization, but do not have them.
+    fn no_organization_trails(&mut self, resources: &Resources, path: &str) {
+        for (region, kinds) in resources {
+            let trails = kinds.iter().filter(|(kind, _)| kind.name == "trails").flat_map(|(_, trails)| trails);
+            for trail in trails.filter(|trail| trail.get("IsOrganizationTrail") == Some(&Value::Bool(true))) {
+                let name = trail.get("Name").and_then(Value::as_str).unwrap_or_default();
+                let path = format!("{path}.resources.{region}.cloudtrail.trails");
+                self.problem(&path, format!("{name}: an organization's trail is written in its management account"));
+            }
+        }
     }
 
     fn nothing_else(&mut self, members: Members, path: &str, known: &str) {
@@ -494,6 +586,21 @@ impl Reader {
             self.problem(path, format!("{key} is not known; there are {known}"));
         }
     }
+}
+
+/// Settings of buckets that may be written short.
+fn versioning(status: &str) -> Value {
+    serde_json::json!({ "Status": status })
+}
+
+fn ownership(rule: &str) -> Value {
+    serde_json::json!({ "Rules": [{ "ObjectOwnership": rule }] })
+}
+
+/// What there is, for people who wrote something else.
+fn list_of<'a>(known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
 }
 
 impl Refused {

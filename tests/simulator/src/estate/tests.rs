@@ -74,6 +74,84 @@ fn all_problems_are_told_at_once() {
 }
 
 #[test]
+fn what_aws_would_refuse_is_refused() {
+    let text = r#"
+        organization: {management: "111111111111", delegated: ["999999999999"]}
+        regions: [us-east-1, eu-wst-1]
+        accounts:
+          - {id: "111111111111", regions: [us-east-1]}
+          - id: "222222222222"
+            regions: [us-east-1]
+            joined_by: INVITDE
+            buckets:
+              B_A: {}
+              one-222222222222: {region: eu-west-9, created: yesterday, versioning: Enabeld, object_lock: "yes"}
+              one-<account>: {lifecycle: {Rules: [{Status: Enabled}, {Status: "On"}]}, like: nope}
+            resources:
+              eu-west-1: {}
+              us-east-1:
+                sagemakr: {}
+                sagemaker:
+                  models: [{ModelName: a, CreationTime: yesterday}]
+                  endpoints: [{EndpointName: a}, {EndpointName: b, Steps: [{}, {StartTime: -2x}]}, {EndpointName: a}]
+                cloudtrail: {trails: [{Name: all, IsOrganizationTrail: true}]}
+                ec2: {flow_logs: [{FlowLogId: fl-1, TrafficType: SOME}]}
+        "#;
+    let problems = Estate::from_yaml(text, now()).err().unwrap().0;
+    let account = "accounts[1] (222222222222)";
+    let wanted = [
+        ("estate.regions", "no such region: eu-wst-1; there are us-east-1, "),
+        (account, "joined_by is one of INVITED, CREATED, not INVITDE"),
+        (".buckets.B_A", "names of buckets have lower case letters, digits"),
+        (".buckets.one-222222222222.region", "no such region: eu-west-9"),
+        (".buckets.one-222222222222.created", "\"yesterday\" is no time; write 2026-11-25T12:00:00Z, "),
+        (".buckets.one-222222222222", "versioning.Status is one of Enabled, Suspended, not \"Enabeld\""),
+        (".buckets.one-222222222222.object_lock", "a mapping is expected"),
+        (".buckets.one-<account>", "no template nope; there are none"),
+        (".buckets.one-<account>", "lifecycle.Rules.Status is one of Enabled, Disabled, not \"On\""),
+        (".buckets.one-<account>", "the bucket is written twice"),
+        (".resources.eu-west-1", "the account does not have the region; it has us-east-1"),
+        (".resources.us-east-1.sagemakr", "not known; there are sagemaker, bedrock, "),
+        (".resources.us-east-1.sagemaker.models[0].CreationTime", "\"yesterday\" is no time"),
+        (".resources.us-east-1.sagemaker.endpoints[1].Steps[1].StartTime", "\"-2x\" is no time"),
+        (".resources.us-east-1.sagemaker.endpoints[2]", "a is written twice"),
+        (".resources.us-east-1.ec2.flow_logs[0]", "TrafficType is one of ACCEPT, ALL, REJECT, not \"SOME\""),
+        (".resources.us-east-1.cloudtrail.trails", "all: an organization's trail is written in its management account"),
+        ("organization.delegated", "999999999999 is none of the accounts"),
+    ];
+    assert_eq!(problems.len(), wanted.len(), "{}", problems.join("\n"));
+    for (problem, (path, what)) in problems.iter().zip(wanted) {
+        let path = if path.starts_with('.') { format!("{account}{path}") } else { path.to_owned() };
+        assert!(problem.starts_with(&format!("{path}: {what}")), "{path}: {what}, not\n{problem}");
+    }
+}
+
+#[test]
+fn what_is_not_of_aws_is_left_as_it_is() {
+    let estate = read(
+        r#"
+        accounts:
+          - id: "012345678901"
+            buckets:
+              kept: {object_lock: null, policy: {Condition: {DateLessThan: {"aws:CurrentTime": "${aws:EpochTime}"}}}}
+            resources:
+              us-east-1:
+                sagemaker: {training_jobs: [{TrainingJobName: a, HyperParameters: {look_At: "-1d", StartTime: soon}}]}
+                cloudwatch:
+                  metrics:
+                    - {Namespace: AWS/Bedrock, MetricName: Invocations, Dimensions: [{Name: ModelId, Value: a}]}
+                    - {Namespace: AWS/Bedrock, MetricName: Invocations, Dimensions: [{Name: ModelId, Value: b}]}
+        "#,
+    );
+    let account = estate.account("012345678901").unwrap();
+    let bucket = &account.buckets["kept"];
+    assert!(bucket.policy.as_ref().unwrap().contains("${aws:EpochTime}") && bucket.object_lock.is_none());
+    let job = account.one("us-east-1", "sagemaker", "training_jobs").unwrap();
+    assert_eq!(job["HyperParameters"], json!({"look_At": "-1d", "StartTime": "soon"}));
+    assert_eq!(account.all("us-east-1", "cloudwatch", "metrics").len(), 2);
+}
+
+#[test]
 fn a_generated_organization_is_the_one_its_yaml_says() {
     let plan = Plan { accounts: 60, regions: 5, seed: 7 };
     let generated = Estate::generate(plan, now());

@@ -54,6 +54,9 @@ pub struct Rule {
     pub seconds: Option<f64>,
 }
 
+/// Seconds beyond which nobody waits: ten years.
+const LONGEST: f64 = 315_360_000.0;
+
 fn always() -> f64 {
     1.0
 }
@@ -178,6 +181,17 @@ impl Rule {
         }
     }
 
+    /// The member that no rule of its kind can have, and what it must be.
+    fn problem(&self) -> Option<(&'static str, String)> {
+        if !(0.0..=1.0).contains(&self.probability) {
+            return Some(("probability", "from 0 to 1".to_owned()));
+        }
+        // Clocks go wrong either way.
+        let fewest = if self.kind == Kind::Skew { -LONGEST } else { 0.0 };
+        let fits = self.seconds.is_none_or(|seconds| (fewest..=LONGEST).contains(&seconds));
+        (!fits).then(|| ("seconds", format!("from {fewest} to {LONGEST}")))
+    }
+
     fn about(&self, target: &Target<'_>) -> bool {
         let fits = |pattern: &Option<String>, text: &str| {
             pattern.as_ref().is_none_or(|pattern| pattern.split('|').any(|pattern| matches(pattern.trim(), text)))
@@ -194,10 +208,12 @@ impl Plan {
     /// Reads a plan from YAML (or JSON) and checks what types do not.
     pub fn parse(text: &str) -> Result<Self, String> {
         let plan: Self = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-        match plan.rules.iter().find(|rule| !(0.0..=1.0).contains(&rule.probability)) {
-            Some(rule) => Err(format!("probability of a {} rule: must be from 0 to 1", rule.kind.name())),
-            None => Ok(plan),
-        }
+        let problems = plan.rules.iter().enumerate().filter_map(|(at, rule)| {
+            let (member, what) = rule.problem()?;
+            Some(format!("rules[{at}].{member} of {}: must be {what}", rule.kind.name()))
+        });
+        let problems: Vec<String> = problems.collect();
+        if problems.is_empty() { Ok(plan) } else { Err(problems.join("\n")) }
     }
 }
 
@@ -375,6 +391,17 @@ mod tests {
         };
         assert_eq!(of("ListEndpoints"), Some(Kind::EmptyPageWithToken));
         assert_eq!(of("DescribeEndpoint"), Some(Kind::Throttle));
+    }
+
+    #[test]
+    fn numbers_that_no_rule_can_have_are_refused() {
+        for seconds in ["-3", ".inf", ".nan", "-.inf"] {
+            let text = format!("{{rules: [{{kind: throttle}}, {{kind: hang, seconds: {seconds}}}]}}");
+            let problem = Plan::parse(&text).unwrap_err();
+            assert_eq!(problem, "rules[1].seconds of hang: must be from 0 to 315360000", "{seconds}");
+        }
+        assert!(Plan::parse("{rules: [{kind: skew, seconds: -200}, {kind: hang, seconds: 0.5}]}").is_ok());
+        assert!(Plan::parse("{rules: [{kind: throttle, probability: 2}]}").unwrap_err().contains("from 0 to 1"));
     }
 
     #[test]
