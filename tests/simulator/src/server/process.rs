@@ -132,6 +132,7 @@ impl State {
         let unchunked = unchunked(request, protocol)?;
         let mut call = Call {
             service: asked.service,
+            protocol,
             operation: &asked.operation,
             input: asked.input.clone(),
             account,

@@ -22,7 +22,7 @@ accounts:
   - id: "222222222222"
     name: workloads
     unit: Workloads
-    buckets: {models: {region: eu-west-1}}
+    buckets: {models: {region: eu-west-1}, training: {region: us-east-1}}
     resources:
       us-east-1:
         sagemaker:
@@ -184,6 +184,49 @@ fn a_date_that_cannot_be_read_is_refused_in_the_words_of_the_protocol() {
         let error = Refusal::Dateless.error(protocol);
         assert_eq!((error.code.as_str(), error.status), wanted);
     }
+}
+
+#[test]
+fn sizes_and_tokens_that_are_none_are_refused() {
+    let running = serve(Settings::default());
+    let json = |target: &str, body: Value| {
+        let answer = json_call(&running, &user(), "us-east-1", target, &body).unwrap();
+        answer.json()["__type"].as_str().unwrap_or_default().to_owned()
+    };
+    let events = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+    assert_eq!(json("SageMaker.ListEndpoints", json!({"MaxResults": -1})), "ValidationException");
+    assert_eq!(json("SageMaker.ListEndpoints", json!({"MaxResults": "ten"})), "SerializationException");
+    assert_eq!(json("SageMaker.ListEndpoints", json!({"MaxResults": 1.5})), "SerializationException");
+    assert_eq!(json(events, json!({"NextToken": "zz"})), "InvalidNextTokenException");
+    assert_eq!(json(events, json!({"MaxResults": 51})), "InvalidMaxResultsException");
+    let seconds = assume(&running, "222222222222", "&DurationSeconds=-1");
+    assert!(seconds.says("ValidationError"), "{}", seconds.body);
+
+    let s3 = |path: &str| send(&running, &user(), ("s3", "us-east-1"), ("GET", path), &[], "").unwrap();
+    for path in ["/?continuation-token=zz", "/?max-buckets=many", "/?bucket-region=eu-west-1"] {
+        let answer = s3(path);
+        assert!(answer.status == 400 && answer.says("<Code>InvalidArgument</Code>"), "{path}: {}", answer.body);
+    }
+    assert!(s3("/?bucket-region=us-east-1").says("<Name>snapshots</Name>"));
+}
+
+#[test]
+fn buckets_are_listed_in_pages_with_tokens_of_their_own() {
+    let running = serve(Settings::default());
+    let caller = session(&assume(&running, "222222222222", ""));
+    let list = |caller: &Caller, token: &str| {
+        let path = format!("/?max-buckets=1{token}");
+        send(&running, caller, ("s3", "us-east-1"), ("GET", &path), &[], "").unwrap()
+    };
+    let first = list(&caller, "");
+    let (_, rest) = first.body.split_once("<ContinuationToken>").unwrap();
+    let token = format!("&continuation-token={}", rest.split_once('<').unwrap().0);
+    let second = list(&caller, &token);
+    assert!(first.says("<Name>models</Name>") && second.says("<Name>training</Name>"), "{}", second.body);
+    assert!(!second.says("<ContinuationToken>"));
+    assert!(list(&user(), &token).says("InvalidArgument"), "it is of another account");
+    let head = send(&running, &caller, ("s3", "eu-west-1"), ("HEAD", "/models"), &[], "").unwrap();
+    assert!(head.says("x-amz-bucket-arn: arn:aws:s3:::models"), "{}", head.headers);
 }
 
 #[test]

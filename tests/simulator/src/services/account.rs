@@ -16,6 +16,7 @@ const PAGES: Pages = Pages {
     default: 50,
     most: 50,
     refusal: "ValidationException",
+    unknown: "ValidationException",
 };
 
 /// Method, path and operation of everything answered here.

@@ -184,6 +184,7 @@ const EVENTS: Pages = Pages {
     default: 50,
     most: 50,
     refusal: "InvalidMaxResultsException",
+    unknown: "InvalidNextTokenException",
 };
 
 /// Management events, newest first, that meet the one attribute asked for.

@@ -15,6 +15,7 @@ const PAGES: Pages = Pages {
     default: 500,
     most: 500,
     refusal: "InvalidParameterValue",
+    unknown: "InvalidParameterValue",
 };
 
 pub(crate) fn answer(call: &Call<'_>) -> Outcome {

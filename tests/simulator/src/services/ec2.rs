@@ -17,10 +17,11 @@ const PAGES: Pages = Pages {
     default: 1000,
     most: 1000,
     refusal: "InvalidParameterValue",
+    unknown: "InvalidParameterValue",
 };
 /// Items a page may be limited to, and values one filter may have
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>).
-const FEWEST: u64 = 5;
+const FEWEST: i64 = 5;
 const MOST_VALUES: usize = 200;
 
 /// A list of resources: operation, kind, element of the list, input member and output member of its ids, and the
@@ -121,7 +122,7 @@ fn regions(call: &Call<'_>) -> Outcome {
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html>).
 fn refusal(call: &Call<'_>, by: &str, named: bool) -> Result<(), AwsError> {
     let invalid = |code: &'static str, message: String| Err(AwsError::new(code, 400, message));
-    if let Some(size) = call.number(PAGES.size) {
+    if let Some(size) = call.integer(PAGES.size)? {
         if size < FEWEST {
             let message =
                 format!("Value ( {size} ) for parameter maxResults is invalid. Expecting a value of at least 5.");

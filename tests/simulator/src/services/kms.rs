@@ -112,7 +112,8 @@ const MARKED: Pages = Pages {
     next: "NextMarker",
     default: 100,
     most: 1000,
-    refusal: "InvalidMarkerException",
+    refusal: "ValidationException",
+    unknown: "InvalidMarkerException",
 };
 
 /// KMS says of each page whether it is the last.

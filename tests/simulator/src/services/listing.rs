@@ -39,16 +39,31 @@ pub(crate) struct Pages {
     pub(crate) next: &'static str,
     pub(crate) default: usize,
     pub(crate) most: usize,
-    /// Code of the error for a size or token that is wrong.
+    /// Codes of the errors for a size that is wrong, and for a token that is none of this list.
     pub(crate) refusal: &'static str,
+    pub(crate) unknown: &'static str,
 }
 
 /// Pages of SageMaker.
-pub(crate) const SAGEMAKER: Pages =
-    Pages { size: "MaxResults", token: "NextToken", next: "NextToken", default: 10, most: 100, refusal: INVALID };
+pub(crate) const SAGEMAKER: Pages = Pages {
+    size: "MaxResults",
+    token: "NextToken",
+    next: "NextToken",
+    default: 10,
+    most: 100,
+    refusal: INVALID,
+    unknown: INVALID,
+};
 /// Pages of Bedrock and of its agents. The default is not documented.
-pub(crate) const BEDROCK: Pages =
-    Pages { size: "maxResults", token: "nextToken", next: "nextToken", default: 100, most: 1000, refusal: INVALID };
+pub(crate) const BEDROCK: Pages = Pages {
+    size: "maxResults",
+    token: "nextToken",
+    next: "nextToken",
+    default: 100,
+    most: 1000,
+    refusal: INVALID,
+    unknown: INVALID,
+};
 /// Pages of CloudWatch Logs.
 pub(crate) const LOGS: Pages = Pages {
     size: "limit",
@@ -57,6 +72,7 @@ pub(crate) const LOGS: Pages = Pages {
     default: 50,
     most: 50,
     refusal: "InvalidParameterException",
+    unknown: "InvalidParameterException",
 };
 
 const INVALID: &str = "ValidationException";
@@ -104,14 +120,11 @@ pub(crate) fn listed(call: &Call<'_>, list: &List) -> Outcome {
 
 /// Where the page begins and how many items it may hold.
 pub(crate) fn window(call: &Call<'_>, pages: Pages) -> Result<(usize, usize), AwsError> {
-    let size = match call.number(pages.size) {
+    let size = match call.integer(pages.size)? {
         None => pages.default,
         Some(size) => {
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            if size < 1 || size > pages.most {
-                return Err(out_of_range(pages, size));
-            }
-            size
+            let fits = usize::try_from(size).ok().filter(|size| (1..=pages.most).contains(size));
+            fits.ok_or_else(|| out_of_range(pages, size))?
         }
     };
     let offset = match call.text(pages.token) {
@@ -119,13 +132,13 @@ pub(crate) fn window(call: &Call<'_>, pages: Pages) -> Result<(usize, usize), Aw
         Some(token) => {
             let offset = token.split_once('-').and_then(|(offset, _)| usize::from_str_radix(offset, 16).ok());
             let offset = offset.filter(|offset| self::token(call, *offset) == token);
-            offset.ok_or_else(|| AwsError::new(pages.refusal, 400, format!("Invalid {}", pages.token)))?
+            offset.ok_or_else(|| AwsError::new(pages.unknown, 400, format!("Invalid {}", pages.token)))?
         }
     };
     Ok((offset, size))
 }
 
-fn out_of_range(pages: Pages, size: usize) -> AwsError {
+fn out_of_range(pages: Pages, size: i64) -> AwsError {
     let most = pages.most;
     let bound =
         if size < 1 { "greater than or equal to 1".to_owned() } else { format!("less than or equal to {most}") };

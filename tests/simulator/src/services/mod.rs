@@ -7,6 +7,7 @@ use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::access::Identity;
+use crate::wire::Protocol;
 use crate::wire::xml::Element;
 use crate::world::World;
 
@@ -30,10 +31,11 @@ mod vpcs;
 pub(crate) struct Call<'a> {
     /// As in locard's table of operations: `bedrock-agent`, `logs`, ...
     pub(crate) service: &'static str,
+    pub(crate) protocol: Protocol,
     /// As in the model: `ListEndpoints`.
     pub(crate) operation: &'a str,
     /// An object by the model's member names, from body, path and query alike. Numbers are numbers where the protocol
-    /// is JSON or CBOR, text elsewhere: read them with [`Call::number`].
+    /// is JSON or CBOR, text elsewhere: read them with [`Call::integer`] or [`Call::number`].
     pub(crate) input: Value,
     pub(crate) account: &'a str,
     pub(crate) region: &'a str,
@@ -87,6 +89,25 @@ impl<'a> Call<'a> {
     /// A member of the input that is text.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.input.get(name).and_then(Value::as_str)
+    }
+
+    /// A member of the input that is a whole number; an error, in the words of the protocol, if it is something else.
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, AwsError> {
+        let number = match self.input.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Number(number)) => number.as_i64(),
+            // Bodies in JSON have numbers for numbers; forms and queries have none.
+            Some(Value::String(text)) if !matches!(self.protocol, Protocol::Json | Protocol::Cbor) => text.parse().ok(),
+            _ => None,
+        };
+        let code = match self.protocol {
+            Protocol::Json | Protocol::RestJson | Protocol::Cbor => "SerializationException",
+            Protocol::Query => "MalformedInput",
+            Protocol::Ec2 => "InvalidParameterValue",
+            Protocol::S3 => "InvalidArgument",
+        };
+        let wrong = || AwsError::new(code, 400, format!("{name} can not be converted to an Integer"));
+        number.map(Some).ok_or_else(wrong)
     }
 
     /// A member of the input that is a number, however the protocol writes numbers.

@@ -16,6 +16,7 @@ const PAGES: Pages = Pages {
     default: 20,
     most: 20,
     refusal: "InvalidInputException",
+    unknown: "InvalidInputException",
 };
 
 pub(crate) fn answer(call: &Call<'_>) -> Outcome {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::objects::{self, timestamp};
 use super::{Answer, AwsError, Call, Outcome};
 use crate::estate::Bucket;
+use crate::hash::Fnv;
 use crate::wire::xml::{self, Element};
 
 pub(super) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
@@ -24,7 +25,10 @@ pub(crate) fn answer(call: &Call<'_>) -> Outcome {
     }
     match call.operation {
         "HeadBucket" => {
-            let headers = vec![("x-amz-bucket-region", found.region.to_owned())];
+            let headers = vec![
+                ("x-amz-bucket-region", found.region.to_owned()),
+                ("x-amz-bucket-arn", format!("arn:aws:s3:::{name}")),
+            ];
             Ok(Answer::Bytes { status: 200, headers, body: bytes::Bytes::new() })
         }
         "GetBucketLocation" => {
@@ -85,25 +89,37 @@ fn redirect(call: &Call<'_>, name: &str, region: &str) -> Answer {
     Answer::Bytes { status: 301, headers, body: body.into() }
 }
 
-/// The region of a bucket is told only if the request has a parameter.
+/// The region of a bucket is told only if the request has a parameter, and buckets of one region only by its own endpoint
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>).
 fn list_buckets(call: &Call<'_>) -> Outcome {
     let Some(account) = call.world.estate.account(call.account) else { return Err(denied()) };
-    let size = call.number("MaxBuckets");
+    let invalid = |message: &str| AwsError::new("InvalidArgument", 400, message);
+    let size = call.integer("MaxBuckets")?;
     if size.is_some_and(|size| !(1..=10_000).contains(&size)) {
-        return Err(AwsError::new("InvalidArgument", 400, "max-buckets must be between 1 and 10000"));
+        return Err(invalid("max-buckets must be between 1 and 10000"));
     }
     let asked = ["MaxBuckets", "Prefix", "BucketRegion", "ContinuationToken"];
     let with_region = asked.iter().any(|member| call.input.get(*member).is_some());
-    let after = call.text("ContinuationToken").and_then(|token| token.strip_prefix("after/")).unwrap_or("");
+    let token = |name: &str| format!("{:016x}-{name}", Fnv::of(&[&account.id, name]));
+    let after = match call.text("ContinuationToken").filter(|token| !token.is_empty()) {
+        None => "",
+        Some(given) => {
+            let name = given.split_once('-').map(|(_, name)| name).filter(|name| token(name) == given);
+            name.ok_or_else(|| invalid("The continuation token provided is incorrect"))?
+        }
+    };
     let prefix = call.text("Prefix").unwrap_or("");
     let region = call.text("BucketRegion");
+    if region.is_some_and(|region| region != call.region) {
+        return Err(invalid("bucket-region must be the Region of the endpoint that the request is made to"));
+    }
     let most = size.map_or(usize::MAX, |size| usize::try_from(size).unwrap_or(usize::MAX));
     let fits = |(name, bucket): &(&String, &Bucket)| {
         name.as_str() > after && name.starts_with(prefix) && region.is_none_or(|region| bucket.region == region)
     };
     let mut fitting = account.buckets.iter().filter(fits);
     let page: Vec<(&String, &Bucket)> = fitting.by_ref().take(most).collect();
-    let last = fitting.next().and(page.last()).map(|(name, _)| format!("after/{name}"));
+    let last = fitting.next().and(page.last()).map(|(name, _)| token(name));
     let buckets = page.iter().map(|(name, bucket)| {
         let shown = Element::new("Bucket").with("Name", name.as_str()).with("CreationDate", bucket.created.as_str());
         if with_region {

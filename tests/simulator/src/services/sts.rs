@@ -12,9 +12,9 @@ use crate::wire::xml::Element;
 
 /// What a session may be asked to last, and what one made from another session may
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
-const SHORTEST: u64 = 900;
-const LONGEST: u64 = 43_200;
-const CHAINED: u64 = 3600;
+const SHORTEST: i64 = 900;
+const LONGEST: i64 = 43_200;
+const CHAINED: i64 = 3600;
 
 pub(crate) fn answer(call: &Call<'_>) -> Outcome {
     match call.operation {
@@ -54,7 +54,7 @@ fn assume_role(call: &Call<'_>) -> Outcome {
             "1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy constraint"
         )));
     }
-    let asked = call.number("DurationSeconds").unwrap_or(CHAINED);
+    let asked = call.integer("DurationSeconds")?.unwrap_or(CHAINED);
     if !(SHORTEST..=LONGEST).contains(&asked) {
         return Err(invalid(&format!(
             "1 validation error detected: Value '{asked}' at 'durationSeconds' failed to satisfy constraint"
@@ -68,8 +68,9 @@ fn assume_role(call: &Call<'_>) -> Outcome {
     let policy = call.text("Policy").map(Policy::parse).transpose()?;
     admitted(call, arn, account, role)?;
 
-    let longest = call.world.longest_session.unwrap_or(Duration::from_secs(asked));
-    let lasts = Duration::from_secs(asked).min(longest);
+    let asked = Duration::from_secs(asked.unsigned_abs());
+    let longest = call.world.longest_session.unwrap_or(asked);
+    let lasts = asked.min(longest);
     let now = call.world.now();
     let expires = now.checked_add(SignedDuration::try_from(lasts).unwrap_or(SignedDuration::MAX)).unwrap_or(now);
     let session = call.world.sessions.make(account, role, name, expires, policy);
