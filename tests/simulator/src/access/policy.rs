@@ -9,6 +9,14 @@ use crate::services::AwsError;
 /// Characters a session policy may hold (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
 const LONGEST: usize = 2048;
 
+/// Versions of the language, and elements of a document and of a statement. Session policies name no principals
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>).
+const VERSIONS: &[&str] = &["2012-10-17", "2008-10-17"];
+const ELEMENTS: &[&str] = &["Id", "Statement", "Version"];
+const OF_STATEMENTS: &[&str] = &["Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid"];
+
+const SYNTAX: &str = "Syntax errors in policy.";
+
 /// What a session policy allows.
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
@@ -35,16 +43,21 @@ impl Policy {
         }
         let malformed = |what: &str| AwsError::new("MalformedPolicyDocument", 400, what);
         let document: Value = serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
-        if document.get("Version").and_then(Value::as_str).is_none() {
-            return Err(malformed("The policy has no Version"));
+        if !document.get("Version").and_then(Value::as_str).is_some_and(|version| VERSIONS.contains(&version)) {
+            return Err(malformed("The policy must have a Version of 2012-10-17 or 2008-10-17"));
         }
-        let statements = match document.get("Statement") {
+        let statements = match document.get("Statement").filter(|_| has_only(&document, ELEMENTS)) {
             Some(Value::Array(statements)) => statements.iter().collect(),
             Some(statement @ Value::Object(_)) => vec![statement],
-            _ => return Err(malformed("Syntax errors in policy.")),
+            _ => return Err(malformed(SYNTAX)),
         };
         let statements = statements.into_iter().map(statement).collect::<Option<Vec<_>>>();
-        Ok(Self { statements: statements.ok_or_else(|| malformed("Syntax errors in policy."))? })
+        let statements = statements.ok_or_else(|| malformed(SYNTAX))?;
+        let mut actions = statements.iter().flat_map(|statement| &statement.actions);
+        if !actions.all(|action| action == "*" || action.contains(':')) {
+            return Err(malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."));
+        }
+        Ok(Self { statements })
     }
 
     pub(crate) fn allows(&self, action: &str) -> bool {
@@ -68,7 +81,7 @@ fn statement(value: &Value) -> Option<Statement> {
         (None, Some(actions)) => (true, actions),
         _ => return None,
     };
-    if value.get("Resource").is_none() && value.get("NotResource").is_none() {
+    if value.get("Resource").is_some() == value.get("NotResource").is_some() || !has_only(value, OF_STATEMENTS) {
         return None;
     }
     let actions = match actions {
@@ -79,6 +92,10 @@ fn statement(value: &Value) -> Option<Statement> {
         _ => return None,
     };
     Some(Statement { allow, inverse, actions })
+}
+
+fn has_only(value: &Value, known: &[&str]) -> bool {
+    value.as_object().is_some_and(|members| members.keys().all(|member| known.contains(&member.as_str())))
 }
 
 /// Whether a text is what a pattern describes: `*` stands for any text. Case does not matter.
@@ -152,7 +169,24 @@ mod tests {
         let long = format!(r#"{{"Version":"2012-10-17","Statement":[],"Id":"{}"}}"#, "x".repeat(LONGEST));
         assert_eq!(Policy::parse(&long).unwrap_err().code, "ValidationError");
         assert_eq!(Policy::parse("{").unwrap_err().code, "MalformedPolicyDocument");
-        let without = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*"}]}"#;
-        assert_eq!(Policy::parse(without).unwrap_err().code, "MalformedPolicyDocument");
+        let policy = |version: &str, action: &str, more: &str| {
+            Policy::parse(&format!(
+                r#"{{"Version":"{version}","Statement":[{{"Effect":"Allow","Action":"{action}"{more}}}]}}"#
+            ))
+        };
+        const ALL: &str = r#","Resource":"*""#;
+        for (version, action, more) in [
+            ("2012-10-17", "s3:*", ""),
+            ("2020-10-17", "s3:*", ALL),
+            ("2012-10-17", "garbage", ALL),
+            ("2012-10-17", "s3:*", r#","Resource":"*","Foo":1"#),
+            ("2012-10-17", "s3:*", r#","Resource":"*","Principal":"*""#),
+        ] {
+            let refused = policy(version, action, more).unwrap_err();
+            assert_eq!(refused.code, "MalformedPolicyDocument", "{version} {action} {more}");
+        }
+        for (version, action) in [("2012-10-17", "*"), ("2008-10-17", "s3:Get*")] {
+            assert!(policy(version, action, ALL).is_ok(), "{version} {action}");
+        }
     }
 }
