@@ -98,7 +98,7 @@ impl Element {
             out.push(' ');
             out.push_str(name);
             out.push_str("=\"");
-            out.push_str(&quick_xml::escape::escape(value.as_str()));
+            push_escaped(out, value);
             out.push('"');
         }
         match &self.content {
@@ -109,7 +109,7 @@ impl Element {
             }
             Content::Text(text) => {
                 out.push('>');
-                out.push_str(&quick_xml::escape::escape(text.as_str()));
+                push_escaped(out, text);
             }
         }
         out.push_str("</");
@@ -118,10 +118,36 @@ impl Element {
     }
 }
 
+/// Appends a text without what XML 1.0 cannot hold in any spelling (<https://www.w3.org/TR/xml/#charsets>), so that the
+/// document stays well-formed whatever things are called. Carriage returns would be read as line feeds.
+fn push_escaped(out: &mut String, text: &str) {
+    let held =
+        |c: char| !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if text.chars().all(|c| held(c) && c != '\r') {
+        return out.push_str(&quick_xml::escape::escape(text));
+    }
+    let text: String = text.chars().filter(|c| held(*c)).collect();
+    out.push_str(&quick_xml::escape::escape(text.as_str()).replace('\r', "&#13;"));
+}
+
 /// A whole document.
 pub(crate) fn document(root: &Element) -> String {
     let mut out = String::with_capacity(512);
     out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     root.write(&mut out);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_things_are_called_the_document_is_well_formed() {
+        let name = "\u{1b}[31m<red>\r\n\u{fffe}&\0\tデ";
+        let written = document(&Element::new("A").attribute("b", name).with("C", name));
+        let kept = "[31m&lt;red&gt;&#13;\n&amp;\tデ";
+        assert!(written.ends_with(&format!("<A b=\"{kept}\"><C>{kept}</C></A>")), "{written:?}");
+        assert!(!written.contains(|c: char| c.is_control() && c != '\n' && c != '\t'));
+    }
 }
