@@ -83,13 +83,17 @@ impl State {
     /// Whose request it is and what it asks for.
     fn known<'a>(&self, request: &'a Request, entry: &mut Entry) -> Result<Known<'a>, (Protocol, AwsError)> {
         let Some(signature) = Signature::read(request) else {
-            return Err((Protocol::S3, Refusal::Unsigned.error(Protocol::S3)));
+            let protocol = wire::spoken(request).unwrap_or(Protocol::S3);
+            return Err((protocol, Refusal::Unsigned.error(protocol)));
         };
         signature.region.clone_into(&mut entry.region);
         signature.service.clone_into(&mut entry.service);
         let Some((service, protocol)) = wire::service(signature.service, request) else {
             let message = format!("{} is not simulated", signature.service);
-            return Err((Protocol::Json, AwsError::new("UnknownOperationException", 404, message)));
+            let protocol = wire::spoken(request).unwrap_or(Protocol::RestJson);
+            let code = if protocol == Protocol::Query { "InvalidAction" } else { "UnknownOperationException" };
+            let status = if protocol == Protocol::RestJson { 404 } else { 400 };
+            return Err((protocol, AwsError::new(code, status, message)));
         };
         service.clone_into(&mut entry.service);
         let refused = |refusal: Refusal| (protocol, refusal.error(protocol));

@@ -187,6 +187,21 @@ fn a_date_that_cannot_be_read_is_refused_in_the_words_of_the_protocol() {
 }
 
 #[test]
+fn services_that_are_not_simulated_answer_as_they_were_asked() {
+    let running = serve(Settings::default());
+    let asked = |service, (method, path), headers: &[(&'static str, &str)], body| {
+        send(&running, &user(), (service, "us-east-1"), (method, path), headers, body).unwrap()
+    };
+    let form = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+    let iam = asked("iam", ("POST", "/"), &form, "Action=ListRoles&Version=2010-05-08");
+    assert!(iam.says("<ErrorResponse") && iam.says("<Code>InvalidAction</Code>"), "{}", iam.body);
+    let config = asked("config", ("POST", "/"), &[("x-amz-target", "StarlingDoveService.DescribeConfigRules")], "{}");
+    assert_eq!(config.json()["__type"], "UnknownOperationException");
+    let guardduty = asked("guardduty", ("GET", "/detector"), &[], "");
+    assert!(guardduty.says("x-amzn-errortype: unknownoperationexception"), "{}", guardduty.headers);
+}
+
+#[test]
 fn sizes_and_tokens_that_are_none_are_refused() {
     let running = serve(Settings::default());
     let json = |target: &str, body: Value| {

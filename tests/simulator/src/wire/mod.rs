@@ -90,6 +90,22 @@ pub(crate) fn target(request: &Request) -> Option<&'static str> {
     awsjson::service(request)
 }
 
+/// The protocol of a request by what it is like, for services that nothing is known of; none if it tells nothing.
+pub(crate) fn spoken(request: &Request) -> Option<Protocol> {
+    let kind = request.header("content-type").unwrap_or_default();
+    if request.headers.contains_key("x-amz-target") {
+        Some(Protocol::Json)
+    } else if request.header("smithy-protocol") == Some("rpc-v2-cbor") {
+        Some(Protocol::Cbor)
+    } else if kind.contains("form-urlencoded") || request.query.split('&').any(|part| part.starts_with("Action=")) {
+        Some(Protocol::Query)
+    } else if kind.contains("json") {
+        Some(Protocol::RestJson)
+    } else {
+        None
+    }
+}
+
 /// What a request asks its service for.
 pub(crate) fn read(service: &'static str, protocol: Protocol, request: &Request) -> Result<Asked, AwsError> {
     let (operation, input) = match protocol {
