@@ -80,6 +80,10 @@ const DENIALS: &[&[&str]] = &[
     &["ec2:DescribeFlowLogs", "s3:GetBucketObjectLockConfiguration"],
 ];
 
+/// The first day of 2026, when the last account joined at the latest. Not counted from the start as other times are:
+/// joining is over, and equal seeds are to give equal organizations whenever they are made up.
+const LAST_JOINED: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
 /// Positions of the accounts that are the same everywhere.
 const LOG_ARCHIVE: usize = 1;
 const DATA_LAKE: usize = 3;
@@ -169,14 +173,14 @@ impl Generator {
             }
         };
         let state = if story == Story::Suspended { "SUSPENDED" } else { "ACTIVE" };
-        let joined = jiff::SignedDuration::from_hours(24 * (30 + dice.below(1500) as i64));
+        let before = jiff::SignedDuration::from_hours(24 * dice.below(1500) as i64);
         Listed {
             email: format!("aws+{id}@example.com"),
             id,
             name,
             state: state.to_owned(),
             joined_by: dice.pick(&["CREATED", "CREATED", "CREATED", "INVITED"]).to_string(),
-            joined: self.now.checked_sub(joined).unwrap_or(self.now),
+            joined: LAST_JOINED.checked_sub(before).unwrap_or(LAST_JOINED),
             unit: unit.and_then(|path| self.units.iter().position(|unit| unit.path == path)),
         }
     }
