@@ -382,16 +382,20 @@ fn names(scope: &Scope, tree: &Told<Tree>, ids: &[String]) -> Told<String> {
     Ok(ids.iter().map(name).collect::<Told<Vec<_>>>()?.join("/"))
 }
 
-/// Marks the accounts that were asked for, by account or by unit; all when nothing was asked for. An error names
-/// every request that nothing meets.
+/// Requests that nothing meets and that are named, of a long list.
+const UNMET: usize = 8;
+
+/// Marks the accounts that were asked for, by account or by unit; all when nothing was asked for. An error names the
+/// requests that nothing meets.
 fn select(accounts: &mut [Account], selection: &Selection) -> Result<(), String> {
     let Selection { accounts: ids, organizational_units: units, .. } = selection;
     let everything = ids.is_empty() && units.is_empty();
+    let wanted: BTreeSet<&AccountId> = ids.iter().collect();
     let mut met: BTreeSet<&str> = BTreeSet::new();
     for account in accounts.iter_mut() {
-        let by_id = ids.iter().filter(|id| **id == account.id).map(AccountId::as_str);
+        let by_id = wanted.get(&account.id).map(|id| id.as_str());
         let by_unit = units.iter().filter(|unit| in_unit(account, unit)).map(String::as_str);
-        let reasons: Vec<&str> = by_id.chain(by_unit).collect();
+        let reasons: Vec<&str> = by_id.into_iter().chain(by_unit).collect();
         account.selected = everything || !reasons.is_empty();
         met.extend(reasons);
     }
@@ -401,7 +405,13 @@ fn select(accounts: &mut [Account], selection: &Selection) -> Result<(), String>
         .map(|id| format!("account {id} is not among the {} listed", accounts.len()))
         .chain(units.iter().filter(|unit| !met.contains(unit.as_str())).map(|unit| unit_unmet(accounts, unit)))
         .collect();
-    if unmet.is_empty() { Ok(()) } else { Err(unmet.join("; ")) }
+    if unmet.is_empty() {
+        return Ok(());
+    }
+    let more = unmet.len().saturating_sub(UNMET);
+    let more = if more > 0 { format!("; and {more} more that nothing meets") } else { String::new() };
+    let named: Vec<String> = unmet.into_iter().take(UNMET).collect();
+    Err(format!("{}{more}", named.join("; ")))
 }
 
 fn in_unit(account: &Account, unit: &str) -> bool {

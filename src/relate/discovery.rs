@@ -320,7 +320,7 @@ fn listed(gaps: &mut Gaps, discovery: &Discovery, facts: &AccountFacts, found: &
         Some((Ok(_), capped)) => Unknown::new(discovery.call, Why::Capped)
             .in_account(&facts.account)
             .in_region(region)
-            .saying(format!("{capped} older ones were not described")),
+            .saying(format!("{capped} older ones were not described, see max_described_jobs")),
         // Data sources are only asked for where knowledge bases are.
         None if discovery.workload == WorkloadKind::DataSource => return,
         None => not_collected(discovery.call).in_account(&facts.account).in_region(region),

@@ -223,6 +223,16 @@ fn coverage(view: &View) -> Vec<Line> {
             (PLAIN, format!("{}{}{more}", account(&first.account), text::shorten(&reason, 60))),
         ]);
     }
+    if let Some(capped) = &c.capped {
+        let calls = match &capped.calls[..] {
+            [call] => call.clone(),
+            [call, others @ ..] => format!("{call} and {}", plural(others.len() as u64, "other list")),
+            [] => String::new(),
+        };
+        let accounts = plural(capped.accounts as u64, "account");
+        let said = format!("{calls} in {accounts}: there are more than max_described_jobs, the rest is unknown");
+        lines.push(vec![label(""), (OPEN, "CAPPED ".to_owned()), (PLAIN, said)]);
+    }
     if view.run.partial {
         lines.push(vec![label(""), (OPEN, "PARTIAL ".to_owned()), (PLAIN, view.run.partial_reasons.join("; "))]);
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::finding::Status;
 use crate::model::ids::AccountId;
+use crate::model::observed::Unknown;
 use crate::model::severity::Severity;
 use crate::results::{CheckInfo, ConfigView, ExceptionResult, FixSuggestion, GateVerdict, SCHEMA_VERSION};
 
@@ -46,6 +47,8 @@ pub(crate) struct Limits {
 const FIRST: usize = 3;
 /// Accounts an exception is said to be for.
 const EXCEPTED: usize = 12;
+/// Longest message shown whole.
+const SAID: usize = 160;
 /// Longest name or ARN shown whole.
 const NAME: usize = 240;
 
@@ -453,6 +456,14 @@ pub(crate) fn anchor(kind: &str, parts: &[&str]) -> String {
         }
     }
     out
+}
+
+/// Why something is unknown, with what AWS or locard said of it.
+pub(crate) fn said(unknown: &Unknown) -> String {
+    match &unknown.message {
+        Some(message) => format!("{} ({})", unknown.sentence(), text::shorten(message, SAID)),
+        None => unknown.sentence(),
+    }
 }
 
 /// A name or ARN at a length a page can take.

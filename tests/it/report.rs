@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use locard::finding::{Status, Truth};
+use locard::model::observed::{Unknown, Why};
 use locard::report::{self, Format, Summary, json};
 use locard::results::stream;
 use locard::results::*;
@@ -186,6 +187,20 @@ fn terminal_summary_fits_and_cannot_steer_the_terminal() {
     ] {
         assert!(plain.contains(said), "no {said:?} in\n{plain}");
     }
+}
+
+#[test]
+fn what_was_left_out_on_purpose_is_said_with_the_setting_that_did_it() {
+    let mut results = sample();
+    let said = |results: &Results| {
+        let terminal = terminal(results, Some(120));
+        [terminal, markdown(results), html(results)].map(|text| text.contains("max_described_jobs"))
+    };
+    assert_eq!(said(&results), [false; 3]);
+    results.coverage.populations[0].unknown = Unknown::new("sagemaker:ListTrainingJobs", Why::Capped);
+    assert_eq!(said(&results), [true; 3]);
+    let line = "CAPPED sagemaker:ListTrainingJobs in 1 account";
+    assert!(strip_styles(&terminal(&results, Some(120))).contains(line));
 }
 
 #[test]

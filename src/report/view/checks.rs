@@ -348,14 +348,7 @@ fn criterion(c: &CriterionResult, unknown_more: usize) -> CriterionView {
         holds,
         points: c.points,
         gap: c.gap.clone().filter(|_| c.status != Truth::True),
-        unknown: c
-            .unknown
-            .iter()
-            .map(|u| match &u.message {
-                Some(message) => format!("{} ({})", u.sentence(), crate::report::text::shorten(message, VALUE)),
-                None => u.sentence(),
-            })
-            .collect(),
+        unknown: c.unknown.iter().map(super::said).collect(),
         unknown_more,
     }
 }

@@ -1,10 +1,13 @@
 //! What the run saw and what it did not: missing permissions, failed calls, regions, open populations.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{AccountRef, Context, score, text};
 use crate::model::ids::{AccountId, Region};
 use crate::model::observed::Why;
+use crate::report::summary::accounts::Number;
 use crate::report::summary::coverage::{FailureGroup as Failures, Failures as ByCause};
 
 #[derive(Debug, Serialize)]
@@ -22,6 +25,8 @@ pub(crate) struct CoverageView {
     pub(crate) regions: Vec<RegionsView>,
     pub(crate) regions_more: usize,
     pub(crate) accounts_with_skips: usize,
+    /// Lists that are longer than was read, on purpose.
+    pub(crate) capped: Option<CappedView>,
     pub(crate) populations: Vec<PopulationView>,
     pub(crate) populations_more: usize,
     /// All of them by cause, where they are too many to list.
@@ -73,6 +78,12 @@ pub(crate) struct RegionsView {
 }
 
 #[derive(Debug, Serialize)]
+pub(crate) struct CappedView {
+    pub(crate) calls: Vec<String>,
+    pub(crate) accounts: usize,
+}
+
+#[derive(Debug, Serialize)]
 pub(crate) struct PopulationView {
     pub(crate) kind: String,
     pub(crate) account: AccountRef,
@@ -111,6 +122,7 @@ pub(crate) fn coverage(ctx: &Context<'_>) -> CoverageView {
             .collect(),
         regions_more: more(coverage.regions.total()),
         accounts_with_skips: coverage.accounts_with_skips,
+        capped: capped(ctx),
         populations: coverage
             .populations
             .iter()
@@ -119,13 +131,23 @@ pub(crate) fn coverage(ctx: &Context<'_>) -> CoverageView {
                 kind: p.kind.replace('_', " "),
                 account: ctx.account(&p.account),
                 region: p.region.as_ref().map(ToString::to_string),
-                why: p.unknown.sentence(),
+                why: super::said(&p.unknown),
             })
             .collect(),
         populations_more: more(coverage.populations.total()),
         populations_by: if more(coverage.populations.total()) > 0 { open_groups(ctx) } else { Vec::new() },
         not_looked_at: coverage.not_looked_at.clone(),
     }
+}
+
+fn capped(ctx: &Context<'_>) -> Option<CappedView> {
+    let groups = ctx.lists.coverage.populations_by.iter().filter(|((_, why), _)| *why == Why::Capped);
+    let (mut calls, mut accounts) = (Vec::new(), BTreeSet::<Number>::new());
+    for ((call, _), group) in groups {
+        calls.push(call.clone());
+        accounts.extend(&group.accounts);
+    }
+    if calls.is_empty() { None } else { Some(CappedView { calls, accounts: accounts.len() }) }
 }
 
 fn open_groups(ctx: &Context<'_>) -> Vec<OpenGroup> {
