@@ -30,6 +30,8 @@ const NEAR: Duration = Duration::from_millis(20);
 /// Whether it is near, the quickest of such times tells for so long: a machine that stands still for a moment, or has too
 /// much to do, makes no server a distant one.
 const TELLS: Duration = Duration::from_secs(30);
+/// Near a server, so many times those that a rate and such a time make are enough: whoever is slower is we.
+const PLENTY: f64 = 4.0;
 /// So many times as many are tried, and are worth it if this share of the growth is that of answers a second too.
 const MORE: f64 = 2.0;
 const WORTH: f64 = 0.3;
@@ -265,7 +267,7 @@ impl Window {
                 self.before = Some((self.size, rate));
                 self.resize((self.size * FEWER).max(FIRST as f64), now);
             }
-            proven if self.is_settled(now) && self.average < BRISK.as_secs_f64() && self.size() < self.most => {
+            proven if self.is_settled(now) && self.may_need_more(rate) => {
                 if proven.is_some() {
                     self.settles = SETTLES;
                 }
@@ -275,6 +277,14 @@ impl Window {
             }
             _ => {}
         }
+    }
+
+    fn may_need_more(&self, rate: f64) -> bool {
+        let enough = match self.quickest {
+            Some((quickest, _)) if self.is_near() => PLENTY * rate * quickest,
+            _ => f64::INFINITY,
+        };
+        self.average < BRISK.as_secs_f64() && self.size() < self.most && self.size * MORE <= enough
     }
 
     fn note_quickest(&mut self, took: f64, now: Instant) {
@@ -355,6 +365,13 @@ mod tests {
             }
             assert!(window.is_near());
         }
+        // There it is not requests that are missing.
+        let mut busy = Window::new(1536);
+        for _ in 0..20_000 {
+            now += Duration::from_micros(200);
+            busy.note(Duration::from_millis(2), false, now);
+        }
+        assert_eq!(busy.size(), 64);
         now += TELLS;
         assert!(settled(&mut window, 1e9, 2.0, &mut now) == 64 && !window.is_near());
         // Nobody asks for more than there are: it stays.
