@@ -1,8 +1,7 @@
 //! How many requests the process has under way: as many as make it faster, up to what the system bears.
 //!
 //! More than whoever answers keeps up with are no faster: each waits longer, takes memory meanwhile, and behind a proxy
-//! may be answered too late. On a machine that does other things as well, more may look faster by chance; so whether fewer
-//! do is tried now and then too.
+//! may be answered too late.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -35,16 +34,8 @@ const PLENTY: f64 = 4.0;
 /// So many times as many are tried, and are worth it if this share of the growth is that of answers a second too.
 const MORE: f64 = 2.0;
 const WORTH: f64 = 0.3;
-/// After one change that did not prove itself, nothing is changed for so long; after more in a row for longer, up to the
-/// second time.
+/// After one change that did not prove itself, nothing is changed for so long.
 const SETTLES: Duration = Duration::from_secs(2);
-const SETTLES_AT_MOST: Duration = Duration::from_secs(8);
-/// Half as many are tried so long after the last time, and are enough if they bring this share of the answers; less than
-/// the other share of them is seen at once.
-const FEWER_EVERY: Duration = Duration::from_secs(5);
-const FEWER: f64 = 0.5;
-const ENOUGH: f64 = 0.95;
-const TOO_FEW: f64 = 0.8;
 
 /// The turns of a process. They are taken in the order of asking.
 #[derive(Debug)]
@@ -139,8 +130,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// How many turns there are: twice as many as long as that brings more answers, half as many where that brings no fewer,
-/// and fewer when answers are late.
+/// How many turns there are: twice as many as long as that brings more answers, and fewer when answers are late.
 #[derive(Debug)]
 struct Window {
     most: usize,
@@ -155,11 +145,8 @@ struct Window {
     count: Count,
     /// The size before the last change, and answers a second then, as long as that change has to prove itself.
     before: Option<(f64, f64)>,
-    /// The last change that was taken back, or that late answers made, and how long nothing is changed after it.
+    /// The last change that was taken back, or that late answers made.
     changed: Option<Instant>,
-    settles: Duration,
-    /// The last time that fewer were tried and not enough, or that there were more than at first.
-    tried_fewer: Option<Instant>,
 }
 
 /// Answers since an instant, and how many of them came when turns were idle.
@@ -204,8 +191,6 @@ impl Window {
             count: Count::NONE,
             before: None,
             changed: None,
-            settles: SETTLES,
-            tried_fewer: None,
         }
     }
 
@@ -231,7 +216,7 @@ impl Window {
         if self.average > SLOW.as_secs_f64() {
             if self.is_settled(now) {
                 self.before = None;
-                (self.changed, self.settles) = (Some(now), SETTLES);
+                self.changed = Some(now);
                 self.resize(self.size * LESS, now);
             }
             return;
@@ -242,37 +227,21 @@ impl Window {
         self.changing = None;
         self.count.add(took, idle, now);
         let lasted = self.count.lasted(now);
-        if self.count.answers < ROUNDS * self.size || lasted < LONG {
+        let long = if self.is_near() { LONG_WHERE_NEAR } else { LONG };
+        if self.count.answers < ROUNDS * self.size || lasted < long {
             return;
         }
         let rate = self.count.rate(now);
-        let fewer = self.before.filter(|(size, _)| self.size < *size);
-        let too_few = fewer.zip(rate).is_some_and(|((_, before), rate)| rate < before * TOO_FEW);
-        let long = self.is_near() || self.tries_fewer(now) || (fewer.is_some() && !too_few);
-        if lasted < LONG_WHERE_NEAR && long {
-            return;
-        }
         self.note_quickest(self.count.seconds / self.count.answers, now);
         self.count = Count::NONE;
         let Some(rate) = rate else { return };
         match self.before.take() {
-            Some((size, before)) if fewer.is_some() && rate < before * ENOUGH => self.take_back(size, now),
-            // If they are enough, still fewer may be.
-            Some(_) if fewer.is_some() => {}
             Some((size, before)) if rate / before - 1.0 < WORTH * (self.size / size - 1.0) => {
-                self.take_back(size, now);
-                self.settles = (self.settles * 2).min(SETTLES_AT_MOST);
+                self.changed = Some(now);
+                self.resize(size, now);
             }
-            None if self.tries_fewer(now) => {
+            _ if self.is_settled(now) && self.may_need_more(rate) => {
                 self.before = Some((self.size, rate));
-                self.resize((self.size * FEWER).max(FIRST as f64), now);
-            }
-            proven if self.is_settled(now) && self.may_need_more(rate) => {
-                if proven.is_some() {
-                    self.settles = SETTLES;
-                }
-                self.before = Some((self.size, rate));
-                self.tried_fewer.get_or_insert(now);
                 self.resize(self.size * MORE, now);
             }
             _ => {}
@@ -295,23 +264,7 @@ impl Window {
     }
 
     fn is_settled(&self, now: Instant) -> bool {
-        self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= self.settles)
-    }
-
-    /// Whether it is time to try fewer.
-    fn tries_fewer(&self, now: Instant) -> bool {
-        let since = |tried| now.saturating_duration_since(tried);
-        self.before.is_none()
-            && self.size() > FIRST
-            && self.tried_fewer.is_some_and(|tried| since(tried) >= FEWER_EVERY)
-    }
-
-    fn take_back(&mut self, size: f64, now: Instant) {
-        if self.size < size {
-            self.tried_fewer = Some(now);
-        }
-        self.changed = Some(now);
-        self.resize(size, now);
+        self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= SETTLES)
     }
 }
 
@@ -345,17 +298,7 @@ mod tests {
         let mut window = Window::new(1536);
         assert_eq!(settled(&mut window, 1_100.0, 1.9, &mut now), 64);
         // Later it can do more, and is tried again.
-        assert!((256..=1024).contains(&settled(&mut window, 10_000.0, 12.0, &mut now)), "{window:?}");
-        // What more brought only for a while, or seemed to, is given back.
-        let mut window = Window::new(1536);
-        assert!(settled(&mut window, 1e9, 3.0, &mut now) > 512);
-        assert!(settled(&mut window, 1_100.0, 30.0, &mut now) <= 128);
-        // And what it does bring is kept.
-        let mut window = Window::new(1536);
-        settled(&mut window, 1e9, 3.0, &mut now);
-        for _ in 0..300 {
-            assert!(settled(&mut window, 1e9, 0.1, &mut now) >= 768);
-        }
+        assert_eq!(settled(&mut window, 10_000.0, 4.0, &mut now), 512);
         // A server that is near stays so when the machine has much else to do.
         let mut window = Window::new(64);
         for took in [Duration::from_millis(2), Duration::from_millis(200)] {
