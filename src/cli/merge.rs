@@ -104,6 +104,10 @@ pub(super) fn run(global: &Global, args: MergeArgs) -> anyhow::Result<Exit> {
         Ok((completion, digest))
     });
     let (mut completion, digest) = merged.inspect_err(|_| run.rescue())?;
+    #[cfg(feature = "aws")]
+    if let Some(listening) = &completion.listening {
+        listening.enter(crate::cli::collect::Phase::Judging);
+    }
     for line in warnings(&whole, &completion) {
         out::say(&format!("warning: {}\n", visible(&line)));
     }

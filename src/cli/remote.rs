@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use crate::model::prefix::S3Prefix;
 
 /// Objects under way at a time.
 const AT_A_TIME: usize = 16;
+/// After so many that could not be put, no more are tried.
+const REFUSED: usize = 32;
 
 /// The journal in the bucket is at most so old while files are put: a machine that dies loses no more than this.
 const JOURNAL_EVERY: Duration = Duration::from_secs(10);
@@ -175,9 +178,13 @@ impl Remote {
         let there = self.there().clone();
         let left = writer.files().into_iter().filter(|file| writer.digest_of(file).as_ref() != there.get(file));
         let left: Vec<String> = left.collect();
+        let refused = AtomicUsize::new(0);
+        let refused = &refused;
         let puts = left.iter().map(|file| async move {
+            anyhow::ensure!(refused.load(Ordering::Relaxed) < REFUSED, "{} takes nothing", self.place());
             let content = read(dir, file)?;
-            self.store.put(&snapshot(file), content).await.map_err(|e| self.said(e))?;
+            let put = self.store.put(&snapshot(file), content).await;
+            put.map_err(|e| self.said(e)).inspect_err(|_| _ = refused.fetch_add(1, Ordering::Relaxed))?;
             if let Some(sha256) = writer.digest_of(file) {
                 self.there().insert(file.clone(), sha256);
             }

@@ -85,7 +85,7 @@ impl Scope {
         Self { known: known.clone(), ..self }
     }
 
-    /// The line of a workload that need not be described again.
+    /// The line of a workload of this kind and ARN, if it was described to the end.
     pub(crate) fn known(&self, kind: WorkloadKind, arn: &str) -> Option<&Line> {
         if self.known.0.is_empty() { None } else { self.known.0.get(&(kind, ResourceId::new(arn))) }
     }

@@ -90,7 +90,7 @@ where
     // Most lists are empty, and thousands are asked for at a time: only what is described takes the room for it.
     if !listed.items.is_empty() {
         let described = listed.items.into_iter().map(|(found, read)| {
-            let known = scope.known(kind, &found.arn).cloned();
+            let known = scope.known(kind, &found.arn).filter(|line| stands(line, &found)).cloned();
             let description = known.is_none().then(|| describe(found.clone()));
             async move {
                 match (known, description) {
@@ -103,6 +103,20 @@ where
         lines.extend(Box::pin(few_at_a_time(described)).await);
     }
     sorted(lines)
+}
+
+/// Whether what an earlier run described is what the list shows now: the same one, in the same state, and that no passing
+/// one.
+fn stands(line: &Line, found: &Found) -> bool {
+    let Fact::Workload(known) = &line.fact else { return false };
+    let created = |moment: Option<Moment>| moment.map(|moment| moment.at);
+    let passing = |status: &str| {
+        let status = status.to_ascii_lowercase();
+        status.ends_with("ing") || status.ends_with("inprogress") || status.ends_with("in_progress")
+    };
+    created(known.created) == created(found.created)
+        && known.status == found.status
+        && !found.status.as_deref().is_some_and(passing)
 }
 
 /// The line of one workload.
@@ -198,4 +212,32 @@ pub(crate) fn created(scope: &Scope, at: Option<&DateTime>, read: &Read) -> Opti
 /// From which creation time on finished jobs count.
 pub(crate) fn lookback(scope: &Scope) -> DateTime {
     DateTime::from_secs(scope.as_of.unix() - i64::from(scope.lookback_days) * 86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::AccountId;
+    use crate::model::time::Timestamp;
+
+    #[test]
+    fn a_description_stands_only_for_what_is_still_as_it_was() {
+        let moment =
+            |at: i64, read: i64| Moment { at: Timestamp::told(at).unwrap(), read: Timestamp::told(read).unwrap() };
+        let found = |at: i64, read: i64, status: &str| Found {
+            created: Some(moment(at, read)),
+            ..Found::new(Some("arn".into()), Some("e".into()), None).unwrap().status(Some(status))
+        };
+        let line = |found: &Found| {
+            let lost = Unknown::new("sagemaker:DescribeEndpoint", Why::Denied);
+            let told = undescribed(WorkloadKind::Endpoint, found.name.clone(), lost);
+            let told = Workload { created: found.created, status: found.status.clone(), ..told };
+            Line::new(&AccountId::new("111122223333"), None, "arn", Vec::new(), Fact::Workload(told))
+        };
+        let earlier = line(&found(100, 1_000, "InService"));
+        assert!(stands(&earlier, &found(100, 2_000, "InService")));
+        assert!(!stands(&earlier, &found(500, 2_000, "InService")), "made anew under the same name");
+        assert!(!stands(&line(&found(100, 1_000, "Creating")), &found(100, 2_000, "InService")));
+        assert!(!stands(&line(&found(100, 1_000, "Updating")), &found(100, 2_000, "Updating")));
+    }
 }

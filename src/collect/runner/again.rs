@@ -3,8 +3,8 @@
 //! What is known once is not given up for what could not be read later: a permission may be gone, AWS may throttle. Lists
 //! and what they list stay together, or a list would be whole that lacks what it listed.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::organizations::AccountEntry;
 use crate::inventory::{Fact, Line};
@@ -34,8 +34,9 @@ fn is_list(line: &Line) -> bool {
 }
 
 /// The inventory of an account that was read again. Region by region, as the earlier one may have been cut short before
-/// it knew them all: the earlier lines stay where more lists failed now, and where it is not known any more which
-/// regions there are. What a list names and another one does not is no measure.
+/// it knew them all: the earlier lists stay where more failed now, with what they list as it is known best, and the
+/// earlier lines where it is not known any more which regions there are. What a list names and another one does not is
+/// no measure.
 pub(super) fn inventory(account: &AccountId, old: Vec<Line>, new: Vec<Line>) -> Vec<Line> {
     let entry = |lines: &[Line]| lines.iter().find_map(|line| entry_of(line).cloned());
     let Some(now) = entry(&new).filter(|entry| entry.session.is_ok()) else {
@@ -48,7 +49,7 @@ pub(super) fn inventory(account: &AccountId, old: Vec<Line>, new: Vec<Line>) -> 
     let mut lines = Vec::new();
     for (region, new) in new {
         lines.extend(match old.remove(&region) {
-            Some(old) if lost_lists(&new) > lost_lists(&old) => old,
+            Some(old) if lost_lists(&new) > lost_lists(&old) => improved(account, new, old),
             Some(old) => improved(account, old, new),
             None => new,
         });
@@ -110,9 +111,22 @@ fn improved(account: &AccountId, old: Vec<Line>, mut lines: Vec<Line>) -> Vec<Li
 }
 
 /// The lines of a file after some of what they tell of was asked again: of two that tell of the same, the one that
-/// leaves less unknown, and the later one where both leave as much.
+/// leaves less unknown, and the later one where both leave as much. What a whole list does not hold any more is gone.
 pub(super) fn bettered(account: &AccountId, before: Vec<Line>, after: Vec<Line>) -> Vec<Line> {
-    let mut lines: BTreeMap<About, Line> = before.into_iter().map(|line| (about(account, &line), line)).collect();
+    let whole: BTreeSet<(&str, Option<&Region>)> = after
+        .iter()
+        .filter_map(|line| match &line.fact {
+            Fact::Listing(listing) if listing.count.is_ok() => Some((listing.call.as_str(), line.region.as_ref())),
+            _ => None,
+        })
+        .collect();
+    let told: BTreeSet<About> = after.iter().map(|line| about(account, line)).collect();
+    let is_gone = |line: &Line| {
+        listed_by(line).is_some_and(|call| whole.contains(&(call, line.region.as_ref())))
+            && !told.contains(&about(account, line))
+    };
+    let before = before.into_iter().filter(|line| !is_gone(line));
+    let mut lines: BTreeMap<About, Line> = before.map(|line| (about(account, &line), line)).collect();
     for line in after {
         match lines.entry(about(account, &line)) {
             Entry::Vacant(free) => _ = free.insert(line),
@@ -121,6 +135,15 @@ pub(super) fn bettered(account: &AccountId, before: Vec<Line>, after: Vec<Line>)
         }
     }
     as_filed(lines.into_values().collect())
+}
+
+/// The list that alone tells whether what a line is about exists.
+fn listed_by(line: &Line) -> Option<&'static str> {
+    match &line.fact {
+        Fact::FlowLog(_) => Some("ec2:DescribeFlowLogs"),
+        Fact::Trail(_) => Some("cloudtrail:DescribeTrails"),
+        _ => None,
+    }
 }
 
 /// The order of lines in a file, so that what stays as it was is seen to.
@@ -133,6 +156,7 @@ fn as_filed(mut lines: Vec<Line>) -> Vec<Line> {
 mod tests {
     use super::*;
     use crate::inventory::Listing;
+    use crate::inventory::ec2::FlowLog;
     use crate::inventory::kms::{Key, KeyState};
     use crate::inventory::organizations::AccountEntry;
     use crate::model::observed::{Told, Unknown, Why};
@@ -220,6 +244,42 @@ mod tests {
         let old = vec![key("a", true), key("b", false), key("gone", true)];
         let lines = vec![key("a", false), key("b", true), key("c", false)];
         assert_eq!(improved(&account(), old, lines), [key("a", true), key("b", true), key("c", false)]);
+    }
+
+    #[test]
+    fn what_is_described_in_the_next_window_stays_whatever_else_fails_there() {
+        let again = |old: &[Line], new: &[Line]| inventory(&account(), old.to_vec(), new.to_vec());
+        let of = |lines: &[Line]| as_filed([&[entry(Ok("arn".to_owned()))], lines].concat());
+        let agents = |count| line("agents", Fact::Listing(Listing { call: "a:B".to_owned(), count, capped: 0 }));
+        let old = of(&[list(Ok(2)), agents(Ok(0)), key("a", true), key("b", false)]);
+        let new = of(&[list(Ok(2)), agents(lost(Why::Denied)), key("a", false), key("b", true)]);
+        assert_eq!(again(&old, &new), of(&[list(Ok(2)), agents(Ok(0)), key("a", true), key("b", true)]));
+    }
+
+    #[test]
+    fn a_flow_log_that_a_later_list_does_not_hold_is_gone() {
+        let flow_log = |id: &str| {
+            let told = FlowLog {
+                id: id.to_owned(),
+                resource: "vpc-1".to_owned(),
+                active: Ok(true),
+                deliver_status: None,
+                deliver_error: None,
+                traffic: Ok("ALL".to_owned()),
+                destination_type: None,
+                destination: None,
+                log_group: None,
+                hive: None,
+                format: None,
+                created: None,
+            };
+            line(id, Fact::FlowLog(told))
+        };
+        let old = vec![flow_log("fl-1"), flow_log("fl-2"), list(Ok(2)), key("a", true)];
+        let now = bettered(&account(), old.clone(), vec![flow_log("fl-2"), list(Ok(1))]);
+        assert_eq!(now, as_filed(vec![flow_log("fl-2"), list(Ok(1)), key("a", true)]));
+        let failed = bettered(&account(), old.clone(), vec![list(lost(Why::Throttled))]);
+        assert_eq!(failed, as_filed(old));
     }
 
     #[test]
