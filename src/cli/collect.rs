@@ -273,22 +273,16 @@ async fn end_on_signals(stop: Stop, phase: Arc<AtomicU8>, scratch: Option<PathBu
             stop.stop(Cause::Interrupted);
             continue;
         }
-        match scratch {
-            Some(dir) if at == Phase::Sweeping as u8 => {
-                let dir = dir.display();
-                out::say(&format!(
-                    "interrupted: what was collected is in {dir}: go on with --resume --work-dir {dir}\n"
-                ));
-            }
-            Some(dir) => {
-                // It is a copy by now; if it cannot be removed, nothing but its room is lost.
-                let _ = std::fs::remove_dir_all(dir);
-                out::say("interrupted: the snapshot is sealed, `locard evaluate` judges it\n");
-            }
-            None if at == Phase::Judging as u8 => {
-                out::say("interrupted: the snapshot is sealed, `locard evaluate` judges it\n");
-            }
-            None => {}
+        match scratch.as_deref().map(Path::display) {
+            Some(dir) if at == Phase::Sweeping as u8 => out::say(&format!(
+                "interrupted: what was collected is in {dir}: go on with --resume --work-dir {dir}\n"
+            )),
+            None if at == Phase::Sweeping as u8 => {}
+            Some(_) | None => out::say("interrupted: the snapshot is sealed, `locard evaluate` judges it\n"),
+        }
+        if let Some(copy) = scratch.filter(|_| at == Phase::Judging as u8) {
+            // If it cannot be removed, nothing but its room is lost.
+            let _ = std::fs::remove_dir_all(copy);
         }
         std::process::exit(i32::from(Exit::Interrupted.code()));
     }

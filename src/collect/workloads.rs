@@ -90,13 +90,14 @@ where
     // Most lists are empty, and thousands are asked for at a time: only what is described takes the room for it.
     if !listed.items.is_empty() {
         let described = listed.items.into_iter().map(|(found, read)| {
-            let known = scope.known(kind, &found.arn).filter(|line| stands(line, &found)).cloned();
-            let description = known.is_none().then(|| describe(found.clone()));
+            let description = match scope.known(kind, &found.arn).filter(|line| stands(line, &found)) {
+                Some(known) => Err(known.clone()),
+                None => Ok(describe(found.clone())),
+            };
             async move {
-                match (known, description) {
-                    (Some(known), _) => known,
-                    (None, Some(description)) => line(scope, kind, found, read, description.await),
-                    (None, None) => panic!("internal error: a workload that is not known is described"),
+                match description {
+                    Ok(description) => line(scope, kind, found, read, description.await),
+                    Err(known) => known,
                 }
             }
         });

@@ -230,7 +230,7 @@ fn coverage(view: &View) -> Vec<Line> {
             [] => String::new(),
         };
         let accounts = plural(capped.accounts as u64, "account");
-        let said = format!("{calls} in {accounts}: there are more than max_described_jobs, the rest is unknown");
+        let said = format!("{calls} in {accounts}: more exist than were read, see max_described_jobs");
         lines.push(vec![label(""), (OPEN, "CAPPED ".to_owned()), (PLAIN, said)]);
     }
     if view.run.partial {
